@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { sizeBytes } from '../recipe/quantities.ts';
 import { arches } from '../recipe/schema.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in lower-case hexadecimal');
@@ -29,6 +30,11 @@ export const installerLockSchema = z.strictObject({
   suite: z.string(),
   /** Point release that the set comes from, such as `13.6`. */
   release: z.string(),
+  /** A time at which the distribution's snapshot archive had the whole set, as its URLs write it: `20260901T000000Z`. */
+  snapshot: z
+    .string()
+    .regex(/^\d{8}T\d{6}Z$/, 'must be a time such as 20260901T000000Z')
+    .optional(),
   kernelVersion: z.string(),
   netboot: pinnedFile,
   kernel: mediaMember,
@@ -38,11 +44,16 @@ export const installerLockSchema = z.strictObject({
 export type InstallerLock = z.output<typeof installerLockSchema>;
 export type PinnedFile = z.output<typeof pinnedFile>;
 
-/** Facts about one release, as data in `distros/`. A file that is not complete does not load. */
+export const families = ['debian', 'ubuntu', 'redhat', 'photon'] as const;
+
+/**
+ * Facts about one release, as data in `distros/<id>.yaml`, which explains each of them. A file that is not complete
+ * does not load. Sizes are bytes once loaded.
+ */
 export const distroSchema = z.strictObject({
-  id: z.string(),
+  id: z.string().regex(/^[a-z][a-z0-9.-]*$/),
   title: z.string(),
-  family: z.enum(['debian', 'ubuntu', 'redhat', 'photon']),
+  family: z.enum(families),
   release: z.string(),
   codename: z.string(),
   arches: z.array(z.enum(arches)).min(1),
@@ -58,9 +69,13 @@ export const distroSchema = z.strictObject({
     archive: z.string(),
     keyring: z.string(),
   }),
-  memoryMinimumBytes: z.int().positive(),
-  diskMinimumBytes: z.int().positive(),
+  memoryMinimum: sizeBytes,
+  diskMinimum: sizeBytes,
+  /** What an installed system takes at least, on a file system with holes. */
+  installedSize: sizeBytes,
   packages: z.array(z.string()),
+  /** Packages that only one architecture has: kernel and boot loader. */
+  archPackages: z.partialRecord(z.enum(arches), z.array(z.string())),
   ovf: z.strictObject({
     /** CIM operating system id (`ovf:id`). */
     id: z.int(),

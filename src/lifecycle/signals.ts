@@ -3,8 +3,8 @@ import { InterruptedError } from '../errors.ts';
 const kills = new Set<() => void>();
 
 /**
- * Registers a synchronous last resort (kill a process group, remove a socket) that runs on a second Ctrl-C and when
- * the process exits without having cleaned up. Gives the function that takes it back.
+ * Registers a synchronous last resort (kill a process group, remove a socket) that runs, newest first, on a second
+ * Ctrl-C and when the process exits without having cleaned up. Gives the function that takes it back.
  */
 export function registerKill(kill: () => void): () => void {
   kills.add(kill);
@@ -12,7 +12,7 @@ export function registerKill(kill: () => void): () => void {
 }
 
 function killAll(): void {
-  for (const kill of kills) {
+  for (const kill of [...kills].reverse()) {
     try {
       kill();
     } catch {

@@ -1,10 +1,17 @@
 import type { Distro, InstallerLock } from '../distro/schema.ts';
 import type { Format, Recipe } from '../recipe/schema.ts';
+import type { SourceFile } from '../recipe/sources.ts';
+
+export type { SourceFile };
 
 /** The disk's serial number, by which every answer file finds it. */
 export const diskSerial = 'kvmimg-root';
 
-export type AccelChoice = 'auto' | 'kvm' | 'hvf' | 'tcg';
+/** The user that provisions, made by the answer file and removed by the seal. */
+export const buildUserName = 'kvmimg-build';
+
+export const accelChoices = ['auto', 'kvm', 'hvf', 'tcg'] as const;
+export type AccelChoice = (typeof accelChoices)[number];
 
 /** Where the packages come from while building, and what the image is left with. */
 export interface Mirrors {
@@ -15,23 +22,13 @@ export interface Mirrors {
   /** Tried when `build` has dropped a pinned file. */
   readonly archive: string;
   /** Why `build` is what it is: `recipe`, `this host's apt configuration`, `public default`. */
-  readonly source: string;
+  readonly source: 'recipe' | "this host's apt configuration" | 'public default';
 }
 
 export interface PlannedOutput {
   readonly format: Format;
   /** Absolute path of the file. */
   readonly path: string;
-}
-
-/** A file or script of the user's, read while planning so that its content is part of the plan. */
-export interface SourceFile {
-  /** As written in the recipe. */
-  readonly source: string;
-  /** Absolute path on this machine. */
-  readonly path: string;
-  readonly sha256: string;
-  readonly sizeBytes: number;
 }
 
 /** Names of the layers, each the SHA-256 of everything that goes into it. */
@@ -60,6 +57,8 @@ export interface Plan {
   readonly manifestPath: string;
   readonly force: boolean;
   readonly keepOnFailure: boolean;
+  /** False by `--no-cache`: layers of earlier builds are not used. Downloads are, for they are known by digest. */
+  readonly reuseLayers: boolean;
   readonly cacheDir: string;
   /** Folders of local media that come before every download (`--media`). */
   readonly mediaDirs: readonly string[];

@@ -13,6 +13,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Called with each whole line of standard output and standard error as it comes. */
   readonly onLine?: (line: string) => void;
+  /** Called with each piece of standard output as it comes, for a program that redraws one line. */
+  readonly onOutput?: (piece: string) => void;
   /** What to do when the program is missing. */
   readonly missingHint?: string;
 }
@@ -49,6 +51,8 @@ export async function run(program: string, args: readonly string[], options: Run
     void forwardLines(child.iterable({ from: 'stdout' }), options.onLine);
     void forwardLines(child.iterable({ from: 'stderr' }), options.onLine);
   }
+  const { onOutput } = options;
+  if (onOutput) child.stdout?.on('data', (piece: Buffer | string) => onOutput(piece.toString()));
   const result = await child;
   if (result.isCanceled) throw options.signal?.reason ?? new InterruptedError('abort');
   if (systemErrorCode(result.cause) === 'ENOENT') throw missing(program, options.missingHint);

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { execa } from 'execa';
-import { KvmimgError, messageOf } from '../errors.ts';
+import { KvmimgError, messageOf, systemErrorCode } from '../errors.ts';
 import { registerKill } from '../lifecycle/signals.ts';
 
 export interface StartOptions {
@@ -75,7 +75,13 @@ export async function start(
   }
   let ended = false;
   const kill = (signal: NodeJS.Signals): void => {
-    if (!ended) process.kill(-pid, signal);
+    if (ended) return;
+    try {
+      process.kill(-pid, signal);
+    } catch (error) {
+      // It has ended, and its exit is on the way here.
+      if (systemErrorCode(error) !== 'ESRCH') throw error;
+    }
   };
   const forget = registerKill(() => kill('SIGKILL'));
   const outputs = Promise.all([collect('stdout'), collect('stderr')]);

@@ -34,7 +34,7 @@ export function formatSeconds(seconds: number): string {
 }
 
 function quantity(parse: (text: string) => number | undefined, expected: string) {
-  return z.union([z.string(), z.int().positive()]).transform((value, context) => {
+  return z.union([z.string(), z.int().positive()], { error: expected }).transform((value, context) => {
     const parsed = typeof value === 'number' ? value : parse(value);
     if (parsed !== undefined && parsed > 0) return parsed;
     context.addIssue({ code: 'custom', message: expected });

@@ -1,0 +1,65 @@
+import { KvmimgError } from '../errors.ts';
+import type { InstallerMessage, InstallerVoice } from './installer-voice.ts';
+
+/**
+ * d-i's main menu items in the order of an install, what they do in plain words, and how far the install is when one
+ * is selected (seconds measured under emulation, as a part of the whole).
+ */
+const menuItems: Readonly<Record<string, { readonly activity: string; readonly fraction: number }>> = {
+  'choose-mirror': { activity: 'choosing the mirror', fraction: 0.05 },
+  'download-installer': { activity: 'loading installer components', fraction: 0.06 },
+  'user-setup-udeb': { activity: 'setting up users', fraction: 0.11 },
+  'clock-setup': { activity: 'setting the clock', fraction: 0.12 },
+  'disk-detect': { activity: 'looking for disks', fraction: 0.12 },
+  'partman-base': { activity: 'partitioning', fraction: 0.14 },
+  'bootstrap-base': { activity: 'installing the base system', fraction: 0.17 },
+  'apt-setup-udeb': { activity: 'configuring apt', fraction: 0.55 },
+  pkgsel: { activity: 'installing packages', fraction: 0.6 },
+  'grub-installer': { activity: 'installing the boot loader', fraction: 0.85 },
+  'finish-install': { activity: 'finishing the install', fraction: 0.92 },
+};
+
+const helpPrompt = /Prompt: '\?' for help/;
+
+function readActivity(message: InstallerMessage): { activity: string; fraction?: number } | undefined {
+  const item = /Menu item '([^']+)' selected/.exec(message.text)?.[1];
+  if (item !== undefined) return menuItems[item] ?? { activity: item };
+  const anna = /retrieving (\S+)/.exec(message.text)?.[1];
+  if (anna !== undefined && message.tag.startsWith('anna')) return { activity: `loading ${anna}` };
+  const unpacking = /^(?:Unpacking|Setting up) \S+/.exec(message.text)?.[0];
+  return unpacking === undefined ? undefined : { activity: unpacking.toLowerCase().replace(/:amd64$/, '') };
+}
+
+function findFailure(message: InstallerMessage): KvmimgError | undefined {
+  const item = /Configuring '([^']+)' failed with error code (\d+)/.exec(message.text);
+  if (item) {
+    return new KvmimgError({
+      code: 'installer-error',
+      message: `The installer's step ${item[1]} failed with error code ${item[2]}.`,
+      hint: 'Its log shows why: see the last lines.',
+    });
+  }
+  if (/No kernel modules were found/.test(message.text)) {
+    return new KvmimgError({
+      code: 'installer-kernel-modules',
+      message: 'The installer found no kernel modules for its kernel on the mirror.',
+      hint: 'Make a fresh installer lock with `kvmimg lock`.',
+    });
+  }
+  return undefined;
+}
+
+/** With its text frontend d-i prints a question as plain text; what it asks stands in the lines above the prompt. */
+function findSerialFailure(line: string, before: readonly string[]): KvmimgError | undefined {
+  if (!helpPrompt.test(line)) return undefined;
+  const question = before.filter((earlier) => earlier.trim() !== '').slice(-15);
+  return new KvmimgError({
+    code: 'installer-question',
+    message: 'The installer has stopped to ask a question on the console that the answer file does not answer.',
+    hint: 'Add the answer to the preseed (its template is preseed/debian.cfg), or correct the value that it refuses.',
+    evidence: [{ title: 'The question', lines: [...question, line] }],
+  });
+}
+
+/** How Debian's installer speaks. */
+export const debianVoice: InstallerVoice = { readActivity, findFailure, findSerialFailure };

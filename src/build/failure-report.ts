@@ -1,0 +1,59 @@
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Evidence, InterruptedError, KvmimgError } from '../errors.ts';
+
+/** What a phase with a machine has seen, asked for when it fails. */
+export interface Witness {
+  /** Completes "was waiting for …". */
+  readonly awaited: string;
+  readonly logs: readonly { readonly title: string; readonly fileName: string; readonly lines: readonly string[] }[];
+  /** Writes a screenshot to the path; undefined where there is none to be had. */
+  readonly screenshot: (path: string) => Promise<string | undefined>;
+}
+
+const shownLines = 12;
+const keptReports = 10;
+
+/**
+ * Adds to a failure what a person needs to act on it: what was awaited, the last lines of each log, and the paths of
+ * the whole logs and the screenshot, kept in `<cacheDir>/reports/<id>/`. The ten newest reports are kept.
+ */
+export async function explainFailure(
+  error: unknown,
+  witness: Witness,
+  reportsDir: string,
+  id: string,
+): Promise<unknown> {
+  if (!(error instanceof KvmimgError) || error instanceof InterruptedError) return error;
+  const folder = join(reportsDir, id);
+  const saved = await saveReport(folder, witness).catch(() => undefined);
+  const evidence: Evidence[] = [
+    { title: 'Waiting for', lines: [witness.awaited] },
+    ...error.evidence,
+    ...witness.logs
+      .filter((log) => log.lines.length > 0)
+      .map((log) => ({ title: log.title, lines: log.lines.slice(-shownLines) })),
+    ...(saved ? [{ title: 'Logs and screenshot', lines: saved }] : []),
+  ];
+  return new KvmimgError({ code: error.code, message: error.message, hint: error.hint, evidence, cause: error.cause });
+}
+
+async function saveReport(folder: string, witness: Witness): Promise<string[]> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const paths: string[] = [];
+  for (const log of witness.logs) {
+    const path = join(folder, log.fileName);
+    await writeFile(path, `${log.lines.join('\n')}\n`);
+    paths.push(path);
+  }
+  const screenshot = await witness.screenshot(join(folder, 'screen.png'));
+  await removeOldReports(join(folder, '..'));
+  return screenshot === undefined ? paths : [...paths, screenshot];
+}
+
+async function removeOldReports(reportsDir: string): Promise<void> {
+  // Names begin with the time, so the order of names is the order of age.
+  const names = (await readdir(reportsDir)).sort();
+  const old = names.slice(0, Math.max(0, names.length - keptReports));
+  await Promise.all(old.map((name) => rm(join(reportsDir, name), { recursive: true, force: true })));
+}

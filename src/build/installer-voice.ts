@@ -1,0 +1,19 @@
+import type { KvmimgError } from '../errors.ts';
+
+/** One message of the installer's syslog. */
+export interface InstallerMessage {
+  readonly tag: string;
+  readonly text: string;
+}
+
+/** How one family's installer tells what it does and that it has failed. */
+export interface InstallerVoice {
+  /** What the installer does now, and how far the whole install is (0 to 1), where a message tells it. */
+  readonly readActivity: (
+    message: InstallerMessage,
+  ) => { readonly activity: string; readonly fraction?: number } | undefined;
+  /** The failure that a syslog message reports. */
+  readonly findFailure: (message: InstallerMessage) => KvmimgError | undefined;
+  /** The failure that a serial line shows; `before` are the lines above it, oldest first. */
+  readonly findSerialFailure: (line: string, before: readonly string[]) => KvmimgError | undefined;
+}

@@ -1,0 +1,86 @@
+import { open, rename } from 'node:fs/promises';
+import { basename } from 'node:path';
+import type { Plan } from '../plan/plan.ts';
+import type { Format } from '../recipe/schema.ts';
+
+export interface BuiltFile {
+  readonly format: Format;
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+}
+
+export interface InstalledPackage {
+  readonly name: string;
+  readonly version: string;
+  readonly arch: string;
+}
+
+/** Bytes and files by where they came from: the mirror over the network, or kvmimg's cache. */
+export interface TrafficCounts {
+  readonly bytesFromMirror: number;
+  readonly bytesFromCache: number;
+  readonly packageFilesFromMirror: number;
+  readonly packageFilesFromCache: number;
+}
+
+/** What is known of a finished build. */
+export interface BuildFacts {
+  readonly kvmimgVersion: string;
+  readonly qemuVersion: string;
+  readonly accel: { readonly kind: string; readonly reason: string };
+  readonly seconds: Readonly<Record<string, number>>;
+  readonly traffic: TrafficCounts;
+  readonly packages: readonly InstalledPackage[];
+}
+
+/** `<name>.manifest.json`: each file's SHA-256 and size, the plan and its digest, versions, seconds, packages. */
+export interface Manifest extends BuildFacts {
+  readonly manifestVersion: 1;
+  readonly name: string;
+  readonly distro: string;
+  /** ISO 8601. */
+  readonly createdAt: string;
+  readonly files: readonly {
+    readonly format: Format;
+    readonly file: string;
+    readonly sizeBytes: number;
+    readonly sha256: string;
+  }[];
+  readonly planDigest: string;
+  readonly plan: Plan;
+}
+
+export function makeManifest(plan: Plan, files: readonly BuiltFile[], facts: BuildFacts, createdAt: Date): Manifest {
+  return {
+    manifestVersion: 1,
+    name: plan.name,
+    distro: plan.distro.id,
+    createdAt: createdAt.toISOString(),
+    ...facts,
+    files: files.map(({ format, path, sizeBytes, sha256 }) => ({ format, file: basename(path), sizeBytes, sha256 })),
+    planDigest: plan.digest,
+    plan,
+  };
+}
+
+/** Writes a file whole or not at all, on its own file system. */
+export async function writeWhole(path: string, content: string): Promise<void> {
+  const partial = `${path}.partial`;
+  const handle = await open(partial, 'w');
+  try {
+    await handle.writeFile(content);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(partial, path);
+}
+
+/** Reads `dpkg-query -W -f '${Package}\t${Version}\t${Architecture}\n'`. */
+export function parsePackageList(output: string): InstalledPackage[] {
+  return output
+    .split('\n')
+    .map((line) => line.split('\t'))
+    .flatMap(([name, version, arch]) => (name && version && arch ? [{ name, version, arch }] : []));
+}

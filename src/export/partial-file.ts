@@ -1,0 +1,62 @@
+import { rmSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { KvmimgError, systemErrorCode } from '../errors.ts';
+import type { Scope } from '../lifecycle/scope.ts';
+import { registerKill } from '../lifecycle/signals.ts';
+
+/** A name beside the finished file, which is gone when the scope closes unless it was renamed into place. */
+export function reservePartial(path: string, scope: Scope): string {
+  const partialPath = `${path}.partial`;
+  const forget = registerKill(() => rmSync(partialPath, { force: true }));
+  scope.defer(`remove ${partialPath}`, async () => {
+    await rm(partialPath, { force: true });
+    forget();
+  });
+  return partialPath;
+}
+
+/** Brings what was written to the disk. After this a rename is all that is missing. */
+export async function flushFile(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Renames a flushed file into place and flushes the folder. */
+export async function commitFile(partialPath: string, path: string): Promise<void> {
+  await rename(partialPath, path);
+  const folder = await open(dirname(path), 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** Gives a full device, a quota and missing permission as sentences; anything else as it is. */
+export function describeWriteFailure(error: unknown, path: string): unknown {
+  const code = systemErrorCode(error);
+  const sentence = { code: 'no-space', message: `There is no space left on the device that holds ${path}.` };
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new KvmimgError({ ...sentence, hint: 'Free some space there, or choose another folder.', cause: error });
+  }
+  if (code === 'EFBIG') {
+    const message = `${path} grew larger than the file system or the limit of this shell (ulimit -f) allows.`;
+    return new KvmimgError({
+      code: 'no-space',
+      message,
+      hint: 'Choose a folder on another file system.',
+      cause: error,
+    });
+  }
+  if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EROFS') return error;
+  return new KvmimgError({
+    code: 'write-permission',
+    message: `There is no permission to write ${path}.`,
+    cause: error,
+  });
+}

@@ -1,0 +1,245 @@
+import type { Recipe, Step, StepKind } from '../recipe/schema.ts';
+import { stepKinds } from '../recipe/schema.ts';
+import type { GuestFile } from './ssh-session.ts';
+
+/** What applying an element does in the guest, as root. */
+export type GuestAction =
+  | { readonly kind: 'write'; readonly title: string; readonly file: GuestFile }
+  | { readonly kind: 'command'; readonly title: string; readonly words: readonly string[] }
+  /** Uploaded to a temporary file and run there. Without a `#!` line `/bin/sh -e` runs it. */
+  | { readonly kind: 'script'; readonly title: string; readonly text: string };
+
+/** A shell test, run as root on the booted artefact: exit status 0 means that the image has what was declared. */
+export interface ElementCheck {
+  readonly element: string;
+  readonly words: readonly string[];
+}
+
+/** Contents of the user's `source` files by the path that the recipe gives. */
+export type Sources = ReadonlyMap<string, Uint8Array>;
+
+const sysctlFile = '/etc/sysctl.d/90-kvmimg.conf';
+
+/** The kind of a step, which has exactly one. */
+export function stepKindOf(step: Step): StepKind {
+  const kind = stepKinds.find((candidate) => step[candidate] !== undefined);
+  if (kind === undefined) throw new Error('A provision step of no kind passed the schema.');
+  return kind;
+}
+
+/** What a step does, for progress and errors: `packages curl, jq`. */
+export function describeStep(step: Step): string {
+  switch (stepKindOf(step)) {
+    case 'packages':
+      return `packages ${step.packages?.join(', ')}`;
+    case 'files':
+      return `files ${step.files?.map((file) => file.path).join(', ')}`;
+    case 'sysctls':
+      return `sysctls ${Object.keys(step.sysctls ?? {}).join(', ')}`;
+    case 'services':
+      return 'services';
+    case 'scripts':
+      return `scripts ${step.scripts?.map(scriptTitle).join(', ')}`;
+  }
+}
+
+/**
+ * The actions that apply a step. `sysctlsBefore` are those of the earlier steps: the file in /etc/sysctl.d holds all.
+ */
+export function makeActions(step: Step, sources: Sources, sysctlsBefore: Sysctls = {}): GuestAction[] {
+  return [
+    ...packageActions(step.packages ?? []),
+    ...(step.files ?? []).map(
+      (file): GuestAction => ({
+        kind: 'write',
+        title: `write ${file.path}`,
+        file: { path: file.path, mode: file.mode, owner: file.owner, content: contentOf(file, sources) },
+      }),
+    ),
+    ...(step.sysctls ? sysctlActions({ ...sysctlsBefore, ...step.sysctls }) : []),
+    ...serviceActions(step.services),
+    ...(step.scripts ?? []).map(
+      (script): GuestAction => ({
+        kind: 'script',
+        title: `script ${scriptTitle(script)}`,
+        text: script.run ?? new TextDecoder().decode(sourceOf(script.source, sources)),
+      }),
+    ),
+  ];
+}
+
+/** The actions that make the users of a recipe: keys only, no password. */
+export function makeUserActions(users: Recipe['users']): GuestAction[] {
+  return users.flatMap((user): GuestAction[] => [
+    {
+      kind: 'command',
+      title: `make user ${user.name}`,
+      words: ['sh', '-c', 'id -u "$1" >/dev/null 2>&1 || useradd -m -s /bin/bash -p "*" -- "$1"', 'sh', user.name],
+    },
+    ...user.groups.map(
+      (group): GuestAction => ({
+        kind: 'command',
+        title: `add ${user.name} to ${group}`,
+        words: ['usermod', '-a', '-G', group, '--', user.name],
+      }),
+    ),
+    {
+      kind: 'write',
+      title: `write the SSH keys of ${user.name}`,
+      file: {
+        path: `/home/${user.name}/.ssh/authorized_keys`,
+        content: user.sshKeys.map((key) => `${key}\n`).join(''),
+        mode: '0600',
+        owner: `${user.name}:${user.name}`,
+      },
+    },
+    {
+      kind: 'command',
+      title: `protect the SSH folder of ${user.name}`,
+      words: ['sh', '-c', 'chown "$1:$1" "/home/$1/.ssh" && chmod 0700 "/home/$1/.ssh"', 'sh', user.name],
+    },
+    ...(user.sudo ? [sudoAction(user.name)] : []),
+  ]);
+}
+
+function sudoAction(name: string): GuestAction {
+  const content = `${name} ALL=(ALL) NOPASSWD:ALL\n`;
+  return {
+    kind: 'write',
+    title: `let ${name} use sudo`,
+    file: { path: `/etc/sudoers.d/kvmimg-user-${name}`, content, mode: '0440', owner: 'root:root' },
+  };
+}
+
+/** The checks that follow from everything a recipe declares: nobody writes a test for a package they asked for. */
+export function makeChecks(recipe: Recipe, sources: Sources): ElementCheck[] {
+  const steps = recipe.provision;
+  return [
+    ...[...recipe.packages, ...steps.flatMap((step) => step.packages ?? [])].map(checkPackage),
+    ...recipe.users.flatMap(checkUser),
+    ...lastOfEachPath(steps).map((file) => checkFile(file, contentOf(file, sources))),
+    ...Object.entries(mergeSysctls(steps)).map(([name, value]) => checkSysctl(name, String(value))),
+    ...steps.flatMap((step) => checkServices(step.services)),
+    {
+      element: `timezone ${recipe.timezone}`,
+      words: ['test', '/etc/localtime', '-ef', `/usr/share/zoneinfo/${recipe.timezone}`],
+    },
+    {
+      element: `locale ${recipe.locale}`,
+      words: ['grep', '-rqsF', `LANG=${recipe.locale}`, '/etc/default/locale', '/etc/locale.conf'],
+    },
+    ...recipe.kernelArguments.map(
+      (argument): ElementCheck => ({
+        element: `kernel argument ${argument}`,
+        words: ['grep', '-qF', '--', argument, '/proc/cmdline'],
+      }),
+    ),
+  ];
+}
+
+type Sysctls = NonNullable<Step['sysctls']>;
+type RecipeFile = NonNullable<Step['files']>[number];
+type RecipeScript = NonNullable<Step['scripts']>[number];
+
+/** The sysctls of all steps, the last word of each name. */
+export function mergeSysctls(steps: readonly Step[]): Sysctls {
+  return Object.assign({}, ...steps.map((step) => step.sysctls ?? {}));
+}
+
+function lastOfEachPath(steps: readonly Step[]): RecipeFile[] {
+  return [...new Map(steps.flatMap((step) => step.files ?? []).map((file) => [file.path, file])).values()];
+}
+
+function packageActions(packages: readonly string[]): GuestAction[] {
+  if (packages.length === 0) return [];
+  const apt = ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q', '-o', 'Dpkg::Use-Pty=0'];
+  return [
+    { kind: 'command', title: 'read the package index', words: [...apt, 'update'] },
+    {
+      kind: 'command',
+      title: `install ${packages.join(', ')}`,
+      words: [...apt, 'install', '-y', '--no-install-recommends', '--', ...packages],
+    },
+  ];
+}
+
+function sysctlActions(sysctls: Sysctls): GuestAction[] {
+  const content = Object.entries(sysctls).map(([name, value]) => `${name} = ${value}\n`);
+  return [
+    {
+      kind: 'write',
+      title: `write ${sysctlFile}`,
+      file: { path: sysctlFile, mode: '0644', owner: 'root:root', content: content.join('') },
+    },
+    { kind: 'command', title: 'apply the sysctls', words: ['sysctl', '-q', '-p', sysctlFile] },
+  ];
+}
+
+function serviceActions(services: Step['services']): GuestAction[] {
+  return (['enable', 'disable', 'mask'] as const).flatMap((verb): GuestAction[] => {
+    const units = services?.[verb] ?? [];
+    if (units.length === 0) return [];
+    return [
+      { kind: 'command', title: `${verb} ${units.join(', ')}`, words: ['systemctl', '-q', verb, '--', ...units] },
+    ];
+  });
+}
+
+function checkPackage(name: string): ElementCheck {
+  return {
+    element: `package ${name}`,
+    words: ['sh', '-c', 'dpkg-query -W -f \'${Status}\' "$1" | grep -q "ok installed$"', 'sh', name],
+  };
+}
+
+function checkUser(user: Recipe['users'][number]): ElementCheck[] {
+  const keysFile = `/home/${user.name}/.ssh/authorized_keys`;
+  return [
+    { element: `user ${user.name}`, words: ['id', '-u', '--', user.name] },
+    ...user.sshKeys.map(
+      (key): ElementCheck => ({ element: `SSH key of ${user.name}`, words: ['grep', '-qxF', '--', key, keysFile] }),
+    ),
+    ...user.groups.map(
+      (group): ElementCheck => ({
+        element: `group ${group} of ${user.name}`,
+        words: ['sh', '-c', 'id -nG "$1" | tr " " "\\n" | grep -qxF "$2"', 'sh', user.name, group],
+      }),
+    ),
+  ];
+}
+
+function checkFile(file: RecipeFile, content: Uint8Array | string): ElementCheck {
+  const wanted = Buffer.from(content).toString('base64');
+  const script = 'test "$(stat -c %a "$1")" = "$2" && printf %s "$3" | base64 -d | cmp -s - "$1"';
+  const mode = Number.parseInt(file.mode, 8).toString(8);
+  return { element: `file ${file.path}`, words: ['sh', '-c', script, 'sh', file.path, mode, wanted] };
+}
+
+function checkSysctl(name: string, value: string): ElementCheck {
+  const script = 'test "$(sysctl -n "$1" | tr -s "[:space:]" " ")" = "$2"';
+  return { element: `sysctl ${name}`, words: ['sh', '-c', script, 'sh', name, value] };
+}
+
+function checkServices(services: Step['services']): ElementCheck[] {
+  const wanted = { enable: 'enabled', disable: 'disabled', mask: 'masked' } as const;
+  return (['enable', 'disable', 'mask'] as const).flatMap((verb) =>
+    (services?.[verb] ?? []).map((unit) => ({
+      element: `service ${unit} ${wanted[verb]}`,
+      words: ['sh', '-c', 'test "$(systemctl is-enabled "$1")" = "$2"', 'sh', unit, wanted[verb]],
+    })),
+  );
+}
+
+function scriptTitle(script: RecipeScript): string {
+  return script.name ?? script.source ?? (script.run ?? '').trim().split('\n')[0]?.slice(0, 60) ?? '';
+}
+
+function contentOf(file: RecipeFile, sources: Sources): Uint8Array | string {
+  return file.content ?? sourceOf(file.source, sources);
+}
+
+function sourceOf(source: string | undefined, sources: Sources): Uint8Array {
+  const content = sources.get(source ?? '');
+  if (content === undefined) throw new Error(`The content of ${source} was not read while planning.`);
+  return content;
+}

@@ -1,0 +1,147 @@
+import { quoteShellWord } from '../process/quote-command.ts';
+
+export interface SealFacts {
+  /** The build's own user, removed by the last act. */
+  readonly buildUser: string;
+  readonly hostname: string;
+  readonly codename: string;
+  /** What the image is left with. */
+  readonly mirror: string;
+  readonly securityMirror: string;
+  /** Texts that must not be found in the image: the build's addresses and tokens. */
+  readonly traces: readonly string[];
+}
+
+interface SealStep {
+  readonly title: string;
+  readonly script: string;
+}
+
+/** What the last act writes to the console when it found the image clean, and before each leftover that it found. */
+export const sealedMark = 'kvmimg-seal: clean';
+export const leftoverMark = 'kvmimg-seal: leftover: ';
+
+const aptSources = (facts: SealFacts): string => `
+rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/* /var/cache/apt/*.bin
+rm -f /etc/apt/sources.list /etc/apt/sources.list~ /etc/apt/sources.list.d/* /etc/apt/apt.conf /etc/apt/apt.conf.d/*kvmimg*
+mkdir -p /var/lib/apt/lists/partial /var/cache/apt/archives/partial
+cat >/etc/apt/sources.list.d/debian.sources <<'END'
+Types: deb
+URIs: ${facts.mirror}
+Suites: ${facts.codename} ${facts.codename}-updates
+Components: main
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+
+Types: deb
+URIs: ${facts.securityMirror}
+Suites: ${facts.codename}-security
+Components: main
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+END
+`;
+
+/**
+ * Everything that makes two clones alike or tells where the image was built: section by section, in the order in which
+ * it runs. What image-builder leaves behind (iSCSI and NVMe identities, random seed, credential secret, dbus' copy of
+ * the machine-id, leases, installer logs, account backups) is here too.
+ */
+const steps = (facts: SealFacts): readonly SealStep[] => [
+  { title: 'package sources', script: aptSources(facts) },
+  {
+    title: 'cloud-init state',
+    script: `
+if command -v cloud-init >/dev/null; then cloud-init clean --logs --seed; fi
+rm -rf /var/lib/cloud /run/cloud-init /etc/cloud/cloud-init.disabled /etc/cloud/ds-identify.cfg
+rm -f /etc/cloud/cloud.cfg.d/*installer* /etc/cloud/cloud.cfg.d/*curtin* /etc/cloud/cloud.cfg.d/subiquity*
+rm -f /etc/sudoers.d/90-cloud-init-users
+`,
+  },
+  {
+    title: 'network state',
+    script: `
+rm -f /etc/netplan/50-cloud-init.yaml /etc/network/interfaces.d/50-cloud-init /etc/systemd/network/10-cloud-init-*
+rm -f /etc/udev/rules.d/*persistent-net* /etc/udev/rules.d/85-net-persist-cloud-init.rules
+rm -rf /var/lib/dhcp/* /var/lib/dhcpcd/* /var/lib/NetworkManager/* /var/lib/systemd/network/*
+if [ -f /etc/network/interfaces ]; then
+  printf 'source /etc/network/interfaces.d/*\\n\\nauto lo\\niface lo inet loopback\\n' >/etc/network/interfaces
+fi
+`,
+  },
+  {
+    title: 'host name',
+    script: `
+printf '%s\\n' ${quoteShellWord(facts.hostname)} >/etc/hostname
+printf '127.0.0.1\\tlocalhost\\n::1\\t\\tlocalhost ip6-localhost ip6-loopback\\nff02::1\\t\\tip6-allnodes\\nff02::2\\t\\tip6-allrouters\\n' >/etc/hosts
+if [ ${quoteShellWord(facts.hostname)} != localhost ]; then sed -i '1a 127.0.1.1\\t'${quoteShellWord(facts.hostname)} /etc/hosts; fi
+rm -f /etc/mailname
+`,
+  },
+  {
+    title: 'machine identity',
+    script: `
+rm -f /etc/ssh/ssh_host_*
+rm -f /var/lib/dbus/machine-id /var/lib/systemd/random-seed /var/lib/systemd/credential.secret
+: >/etc/machine-id
+chmod 0444 /etc/machine-id
+rm -f /etc/iscsi/initiatorname.iscsi /etc/nvme/hostnqn /etc/nvme/hostid
+if command -v grub-editenv >/dev/null && [ -f /boot/grub/grubenv ]; then grub-editenv /boot/grub/grubenv create; fi
+`,
+  },
+  {
+    title: 'accounts',
+    script: `
+passwd -q -l root || usermod -L root
+rm -rf /root/.ssh /root/.cache /root/.bash_history /root/.lesshst /root/.viminfo /root/.wget-hsts
+rm -f /root/anaconda-ks.cfg /root/original-ks.cfg /root/ks-post.log
+find /home -maxdepth 2 \\( -name .bash_history -o -name .lesshst -o -name .sudo_as_admin_successful \\) -delete
+`,
+  },
+];
+
+/** The part that runs while the SSH connection is up. */
+export function makeSealScript(facts: SealFacts): string {
+  const body = steps(facts).map((step) => `echo 'kvmimg: sealing ${step.title}'\n(\n${step.script.trim()}\n)\n`);
+  return `#!/bin/sh\nset -eu\n${body.join('\n')}`;
+}
+
+/**
+ * The last act, run by systemd after the SSH connection is closed: removes the build's user, key and sudo rule, the
+ * logs, looks for leftovers, trims and powers off. The power-off is forced so that no service writes state (random
+ * seed, wtmp, journal) on its way down; file systems are unmounted all the same. It tells the result on the console.
+ */
+export function makeFarewellScript(facts: SealFacts): string {
+  const user = quoteShellWord(facts.buildUser);
+  const traces = facts.traces.map((trace) => `-e ${quoteShellWord(trace)}`).join(' ');
+  return `#!/bin/sh
+exec >/dev/console 2>&1
+loginctl terminate-user ${user} || true
+for second in 1 2 3 4 5 6 7 8 9 10; do pgrep -u ${user} >/dev/null || break; sleep 1; done
+pkill -KILL -u ${user} || true
+userdel -f -r ${user} 2>/dev/null
+rm -f /etc/sudoers.d/${facts.buildUser} /etc/passwd- /etc/shadow- /etc/group- /etc/gshadow- /etc/subuid- /etc/subgid-
+rm -rf /var/lib/sudo /var/lib/systemd/linger /var/lib/systemd/timers/* /var/lib/systemd/timesync/*
+systemctl stop systemd-journald.socket systemd-journald-dev-log.socket systemd-journald-audit.socket systemd-journald.service 2>/dev/null
+rm -rf /var/log/journal/* /var/log/installer /var/log/private/*
+find /var/log -type f \\( -name '*.gz' -o -name '*.[0-9]' -o -name '*.log' -o -name 'syslog' \\) -delete
+find /var/log -type f -exec truncate -s 0 {} +
+rm -f /var/cache/debconf/*-old /var/lib/dpkg/*-old /var/backups/* /var/lib/systemd/random-seed
+rm -rf /var/cache/ldconfig /var/lib/update-notifier
+find /tmp /var/tmp -mindepth 1 -delete 2>/dev/null
+failed=0
+leftover() { failed=1; echo "${leftoverMark}$1"; }
+! getent passwd ${user} >/dev/null || leftover "user ${facts.buildUser}"
+! ls /home/${facts.buildUser} /etc/sudoers.d/${facts.buildUser} >/dev/null 2>&1 || leftover "files of ${facts.buildUser}"
+! ls /etc/ssh/ssh_host_* >/dev/null 2>&1 || leftover "SSH host keys"
+[ ! -s /etc/machine-id ] || leftover "machine-id"
+for hash in $(awk -F: '$2 !~ /^[!*]/ { print $1 }' /etc/shadow); do leftover "password of $hash"; done
+for file in $(grep -rIls ${traces} /etc /var /root /home /boot/grub /usr/local 2>/dev/null); do leftover "trace of the build in $file"; done
+for file in /root/.ssh/authorized_keys /var/lib/dbus/machine-id /var/lib/systemd/random-seed /var/lib/systemd/credential.secret /var/lib/cloud /var/log/installer; do
+  [ ! -e "$file" ] || leftover "$file"
+done
+sync
+fstrim -a || true
+[ "$failed" = 1 ] || echo '${sealedMark}'
+sync
+systemctl poweroff --force
+`;
+}

@@ -1,0 +1,180 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Evidence, KvmimgError } from '../errors.ts';
+import type { Scope } from '../lifecycle/scope.ts';
+import { quoteShellWord } from '../process/quote-command.ts';
+import { type RunResult, run } from '../process/run.ts';
+import { start } from '../process/start.ts';
+import { waitUntil } from '../wait/wait-until.ts';
+
+export interface SshAddress {
+  /** Port on 127.0.0.1 that QEMU forwards to the guest's port 22. */
+  readonly port: number;
+  readonly user: string;
+  readonly privateKeyPath: string;
+  /** The guest's host key, `ssh-ed25519 AAAA...`; no other is accepted. */
+  readonly hostPublicKey: string;
+}
+
+export interface SshWait {
+  readonly scope: Scope;
+  readonly signal: AbortSignal;
+  readonly limitMs: number;
+  /** Ends the wait when the machine cannot answer any more: a throw is the wait's error. */
+  readonly check?: () => void;
+  readonly witness?: () => readonly Evidence[];
+}
+
+export interface GuestRunOptions {
+  readonly input?: string | Uint8Array;
+  readonly signal: AbortSignal;
+  readonly okExitCodes?: readonly number[];
+  readonly onLine?: (line: string) => void;
+}
+
+/** One multiplexed connection of the OpenSSH client to a guest. */
+export interface SshSession {
+  /** Runs words in the guest as the login user; each is quoted for its shell. */
+  readonly run: (words: readonly string[], options: GuestRunOptions) => Promise<RunResult>;
+  /** The same as root, by `sudo -n`. */
+  readonly runAsRoot: (words: readonly string[], options: GuestRunOptions) => Promise<RunResult>;
+  /** Writes a file as root; its folder is made. */
+  readonly writeFile: (file: GuestFile, signal: AbortSignal) => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+export interface GuestFile {
+  readonly path: string;
+  readonly content: string | Uint8Array;
+  /** Octal, such as `0644`. */
+  readonly mode: string;
+  readonly owner: string;
+}
+
+const hostAlias = 'kvmimg-guest';
+const attemptSeconds = 10;
+const sshFailed = 255;
+
+/**
+ * Waits until the guest answers by SSH with the host key that kvmimg gave it, and keeps that connection as the master
+ * of all that follows.
+ *
+ * @throws KvmimgError `wait-limit` with the client's last words; what `wait.check` throws.
+ */
+export async function connectSsh(address: SshAddress, wait: SshWait): Promise<SshSession> {
+  // In the system's temporary folder: a socket's path must be shorter than 108 bytes, and a cache path may be longer.
+  const folder = await mkdtemp(join(tmpdir(), 'kvmimg-ssh-'));
+  wait.scope.defer('remove the SSH client folder', () => rm(folder, { recursive: true, force: true }));
+  await writeFile(join(folder, 'known_hosts'), `${hostAlias} ${address.hostPublicKey}\n`, { mode: 0o600 });
+  const options = clientOptions(address, folder);
+  let lastWords = 'no attempt has ended yet';
+  const master = await waitUntil({
+    subject: 'the guest to answer by SSH',
+    limitMs: wait.limitMs,
+    intervalMs: 1_000,
+    signal: wait.signal,
+    hint: 'Look at the serial log and the screenshot: did the system boot, did its network come up, did sshd start?',
+    witness: () => [{ title: 'The SSH client said last', lines: [lastWords] }, ...(wait.witness?.() ?? [])],
+    check: async () => {
+      wait.check?.();
+      const attempt = await startMaster(options, wait.signal);
+      if (typeof attempt !== 'string') return attempt;
+      lastWords = attempt;
+      return undefined;
+    },
+  });
+  const close = async (): Promise<void> => {
+    if (!master.hasExited()) master.kill('SIGTERM');
+    await master.exited;
+  };
+  wait.scope.defer('close the SSH connection', close);
+  return makeSession(options, close);
+}
+
+function clientOptions(address: SshAddress, folder: string): string[] {
+  const settings = {
+    BatchMode: 'yes',
+    ConnectTimeout: attemptSeconds,
+    ControlPath: join(folder, 'control'),
+    GlobalKnownHostsFile: '/dev/null',
+    HostKeyAlias: hostAlias,
+    IdentitiesOnly: 'yes',
+    IdentityFile: address.privateKeyPath,
+    LogLevel: 'ERROR',
+    Port: address.port,
+    PreferredAuthentications: 'publickey',
+    ServerAliveCountMax: 20,
+    ServerAliveInterval: 15,
+    StrictHostKeyChecking: 'yes',
+    UpdateHostKeys: 'no',
+    User: address.user,
+    UserKnownHostsFile: join(folder, 'known_hosts'),
+  };
+  return ['-F', 'none', ...Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`]), '127.0.0.1'];
+}
+
+/** One attempt: the running master, or what the client said when it gave up. */
+async function startMaster(options: readonly string[], signal: AbortSignal) {
+  let said = '';
+  const master = await start('ssh', ['-M', '-N', '-T', ...options], {
+    onLine: (line) => {
+      if (line.trim() !== '') said = line;
+    },
+  });
+  const isUp = async (): Promise<boolean> => {
+    const result = await run('ssh', ['-O', 'check', ...options], { okExitCodes: [0, sshFailed], signal });
+    return result.exitCode === 0;
+  };
+  try {
+    const outcome = await waitUntil({
+      subject: 'the SSH client to connect',
+      limitMs: (attemptSeconds + 5) * 1_000,
+      intervalMs: 200,
+      signal,
+      check: async () => {
+        if (await isUp()) return 'up';
+        return master.hasExited() ? 'ended' : undefined;
+      },
+    });
+    if (outcome === 'up') return master;
+  } catch (error) {
+    if (!master.hasExited()) master.kill('SIGKILL');
+    signal.throwIfAborted();
+    if (!(error instanceof KvmimgError)) throw error;
+  }
+  await master.exited;
+  return said === '' ? 'nothing' : said;
+}
+
+function makeSession(options: readonly string[], close: () => Promise<void>): SshSession {
+  const runWords = async (words: readonly string[], runOptions: GuestRunOptions): Promise<RunResult> => {
+    // The client joins its arguments with spaces for the guest's shell, so each word is quoted here.
+    const result = await run('ssh', ['-T', ...options, '--', words.map(quoteShellWord).join(' ')], {
+      ...runOptions,
+      okExitCodes: [...(runOptions.okExitCodes ?? [0]), sshFailed],
+    });
+    if (result.exitCode === sshFailed && !runOptions.okExitCodes?.includes(sshFailed)) throw connectionLost(result);
+    return result;
+  };
+  const runAsRoot = (words: readonly string[], runOptions: GuestRunOptions): Promise<RunResult> =>
+    runWords(['sudo', '-n', '--', ...words], runOptions);
+  const write = async (file: GuestFile, signal: AbortSignal): Promise<void> => {
+    const script = 'install -D -m "$1" -o "${2%%:*}" -g "$3" /dev/stdin "$4"';
+    const group = file.owner.split(':')[1] ?? file.owner;
+    await runAsRoot(['sh', '-c', script, 'sh', file.mode, file.owner, group, file.path], {
+      input: file.content,
+      signal,
+    });
+  };
+  return { run: runWords, runAsRoot, writeFile: write, close };
+}
+
+function connectionLost(result: RunResult): KvmimgError {
+  return new KvmimgError({
+    code: 'ssh-lost',
+    message: 'The SSH connection to the guest broke.',
+    hint: 'Did a step restart the network, stop sshd or power the machine off? The serial log shows what happened.',
+    evidence: [{ title: 'The SSH client said last', lines: result.stderr.trim().split('\n').slice(-5) }],
+  });
+}

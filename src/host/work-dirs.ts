@@ -1,0 +1,110 @@
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { KvmimgError, messageOf, systemErrorCode } from '../errors.ts';
+import type { Scope } from '../lifecycle/scope.ts';
+import { registerKill } from '../lifecycle/signals.ts';
+import { endLeftoverProcesses } from './leftover-processes.ts';
+import { isOwnerAlive, makeOwner, parseOwner, readOwnerText } from './owner.ts';
+
+/**
+ * A folder of this process alone, mode 0700: `<root>/work/<16 hex digits>/`, with `owner.json` from the first moment.
+ * It is made as `<id>.new`, removed as `<id>.gone-<random>`, and left when it holds a file `kept`.
+ */
+export interface WorkDir {
+  readonly path: string;
+  /** From now on neither the end of the scope nor a sweep removes it (`--keep-on-failure`). */
+  readonly keep: () => Promise<void>;
+}
+
+export interface SweepResult {
+  readonly removed: readonly string[];
+  readonly endedPids: readonly number[];
+  /** What could not be removed, and why; the next sweep tries again. */
+  readonly failed: readonly { readonly path: string; readonly reason: string }[];
+}
+
+/** A folder without an owner is one that is being made just now, until it is this old. */
+const makingLimitMs = 60_000;
+
+/** @throws KvmimgError `work-dir` when it cannot be made: no space, no permission. */
+export async function makeWorkDir(options: { readonly root: string; readonly scope: Scope }): Promise<WorkDir> {
+  const id = randomBytes(8).toString('hex');
+  const path = join(options.root, 'work', id);
+  let kept = false;
+  await createOwned(path, id);
+  const forget = registerKill(() => {
+    if (!kept) rmSync(path, { recursive: true, force: true });
+  });
+  options.scope.defer(`work folder ${path}`, async () => {
+    if (!kept) await rm(path, { recursive: true, force: true });
+    forget();
+  });
+  return {
+    path,
+    keep: async () => {
+      kept = true;
+      await writeFile(join(path, 'kept'), '');
+    },
+  };
+}
+
+/** Removes the work folders below `root` whose process is dead, and ends what such a process left running. */
+export async function sweepWorkDirs(root: string): Promise<SweepResult> {
+  const removed: string[] = [];
+  const endedPids: number[] = [];
+  const failed: { path: string; reason: string }[] = [];
+  for (const name of await readdir(join(root, 'work')).catch(() => [])) {
+    const path = join(root, 'work', name);
+    try {
+      if (!(await isLeftover(path))) continue;
+      endedPids.push(...(await endLeftoverProcesses(`/work/${name.replace(/\..*/, '')}/`)));
+      if (await removeOnce(path)) removed.push(path);
+    } catch (error) {
+      failed.push({ path, reason: messageOf(error) });
+    }
+  }
+  return { removed, endedPids, failed };
+}
+
+async function createOwned(path: string, id: string): Promise<void> {
+  const making = `${path}.new`;
+  try {
+    await mkdir(dirname(making), { recursive: true });
+    await mkdir(making, { mode: 0o700 });
+    await writeFile(join(making, 'owner.json'), JSON.stringify(await makeOwner(id)));
+    await rename(making, path);
+  } catch (cause) {
+    await rm(making, { recursive: true, force: true }).catch(() => {});
+    throw new KvmimgError({
+      code: 'work-dir',
+      message: `Could not make the work folder ${path}: ${messageOf(cause)}.`,
+      hint: 'Free some space there, or set KVMIMG_CACHE_DIR to a folder on another disk.',
+      cause,
+    });
+  }
+}
+
+async function isLeftover(path: string): Promise<boolean> {
+  const folder = await stat(path).catch(() => undefined);
+  if (!folder?.isDirectory()) return false;
+  if (await stat(join(path, 'kept')).catch(() => undefined)) return false;
+  const ownerText = await readOwnerText(join(path, 'owner.json'));
+  const owner = ownerText === undefined ? undefined : parseOwner(ownerText);
+  const ageMs = Date.now() - folder.mtimeMs;
+  return owner === undefined ? ageMs > makingLimitMs : !(await isOwnerAlive(owner, ageMs));
+}
+
+/** False when another sweep was quicker: only one of them can rename the folder. */
+async function removeOnce(path: string): Promise<boolean> {
+  const gone = `${path.replace(/\.gone-\w+$/, '')}.gone-${randomBytes(4).toString('hex')}`;
+  try {
+    await rename(path, gone);
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+  await rm(gone, { recursive: true, force: true, maxRetries: 3 });
+  return true;
+}

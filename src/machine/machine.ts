@@ -1,0 +1,153 @@
+import { randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { KvmimgError, systemErrorCode } from '../errors.ts';
+import { thisHost } from '../host/facts.ts';
+import { findQemuSystem, qemuArches } from '../host/programs.ts';
+import type { Scope } from '../lifecycle/scope.ts';
+import { registerKill } from '../lifecycle/signals.ts';
+import { type StartedProcess, start } from '../process/start.ts';
+import type { Arch } from '../recipe/schema.ts';
+import { waitUntil } from '../wait/wait-until.ts';
+import { parseForwardedSshPort } from './host-forward.ts';
+import { makeMachineConfig } from './machine-config.ts';
+import { type MachinePaths, makeMachinePaths } from './machine-paths.ts';
+import type { MachineSpec } from './machine-spec.ts';
+import { qemuArgs } from './qemu-args.ts';
+import { readQemuFacts } from './qemu-facts.ts';
+import { QmpConnection } from './qmp.ts';
+import { RunningMachine } from './running-machine.ts';
+import { followSerialLog } from './serial-log.ts';
+import { makeSmbiosSystemTable } from './smbios.ts';
+
+export interface StartMachineOptions {
+  /** Default: QEMU for the machine's architecture, from the PATH. */
+  readonly binary?: string;
+  /** For this machine alone; made if it is not there. What it writes stays until the caller removes it. */
+  readonly workDir: string;
+  /** The machine ends with it at the latest. */
+  readonly scope: Scope;
+  /** Ends the wait for the start, not the machine. */
+  readonly signal: AbortSignal;
+  /** Gets each line of the serial console, and an unfinished line that has come to rest. Must not throw. */
+  readonly onSerialLine?: (line: string) => void;
+}
+
+/** `sun_path` holds 104 bytes with its end on macOS, 108 on Linux. */
+const maxSocketPathBytes = 103;
+const connectLimitMs = 30_000;
+
+/**
+ * Starts a machine and gives it when its guest runs.
+ *
+ * @throws KvmimgError `qemu-start` with QEMU's own words when it ends at once, `wait-limit`, `program-missing`,
+ *   `kernel-arguments`.
+ */
+export async function startMachine(spec: MachineSpec, options: StartMachineOptions): Promise<RunningMachine> {
+  const binary = options.binary ?? (await findQemu(spec.arch));
+  const facts = await readQemuFacts(binary, options.signal);
+  await mkdir(options.workDir, { recursive: true });
+  await chmod(options.workDir, 0o700);
+  const paths = makeMachinePaths(options.workDir, await makeSocketDir(options.workDir, options.scope));
+  await writeMachineFiles(spec, paths);
+  const serialLog = await followSerialLog(paths.serialLog, options.onSerialLine);
+  options.scope.defer('serial log', () => serialLog.finish());
+  const process = await start(binary, qemuArgs(spec, paths, facts));
+  options.scope.defer(`QEMU (process ${process.pid})`, async () => {
+    process.kill('SIGKILL');
+    await process.exited;
+  });
+  const qmp = await connectQmp(paths.qmpSocket, process, options.signal);
+  const machine = new RunningMachine({
+    process,
+    qmp,
+    sshPort: spec.network?.sshForward ? await readSshPort(qmp) : undefined,
+    serialLog,
+    serialLogPath: paths.serialLog,
+    faultScreenPath: join(options.workDir, 'fault.png'),
+  });
+  options.scope.defer(`machine (process ${process.pid})`, async () => {
+    await machine.end();
+  });
+  await qmp.execute('cont');
+  return machine;
+}
+
+async function findQemu(arch: Arch): Promise<string> {
+  const binary = await findQemuSystem(arch, thisHost);
+  if (binary !== undefined) return binary;
+  throw new KvmimgError({
+    code: 'program-missing',
+    message: `QEMU for ${arch} (qemu-system-${qemuArches[arch]}) is not installed, or not on the PATH.`,
+    hint: 'Run `kvmimg doctor --fix` to install what is missing.',
+  });
+}
+
+/** The work folder, or a folder of its own with a short path where that of the socket would be too long. */
+async function makeSocketDir(workDir: string, scope: Scope): Promise<string> {
+  if (Buffer.byteLength(makeMachinePaths(workDir).qmpSocket) <= maxSocketPathBytes) return workDir;
+  const dir = await mkdtemp(join(tmpdir(), 'kvmimg-qmp-'));
+  const forget = registerKill(() => rmSync(dir, { recursive: true, force: true }));
+  scope.defer(`socket folder ${dir}`, async () => {
+    await rm(dir, { recursive: true, force: true });
+    forget();
+  });
+  return dir;
+}
+
+async function writeMachineFiles(spec: MachineSpec, paths: MachinePaths): Promise<void> {
+  const mode = 0o600;
+  if (spec.directBoot) await writeFile(paths.config, makeMachineConfig(spec.directBoot), { mode });
+  if (spec.firmware.kind === 'uefi') {
+    await copyFile(spec.firmware.varsTemplatePath, paths.vars);
+    await chmod(paths.vars, mode);
+  }
+  if (spec.smbiosSystemSerial !== undefined) {
+    await writeFile(paths.smbios, makeSmbiosSystemTable(spec.smbiosSystemSerial, randomUUID()), { mode });
+  }
+}
+
+function connectQmp(socketPath: string, process: StartedProcess, signal: AbortSignal): Promise<QmpConnection> {
+  return waitUntil({
+    subject: 'QEMU to accept a control connection',
+    limitMs: connectLimitMs,
+    intervalMs: 25,
+    signal,
+    check: async () => {
+      if (process.hasExited()) throw await startFailure(process);
+      try {
+        return await QmpConnection.open(socketPath);
+      } catch (error) {
+        if (['ENOENT', 'ECONNREFUSED', 'qmp-closed'].includes(codeOf(error))) return undefined;
+        throw error;
+      }
+    },
+  });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof KvmimgError ? error.code : (systemErrorCode(error) ?? '');
+}
+
+async function startFailure(process: StartedProcess): Promise<KvmimgError> {
+  const exit = await process.exited;
+  const how = exit.signal === undefined ? `exit code ${exit.exitCode}` : exit.signal;
+  return new KvmimgError({
+    code: 'qemu-start',
+    message: `QEMU ended as soon as it was started (${how}): ${exit.lastLines.at(-1) ?? 'it said nothing'}`,
+    hint: 'Run `kvmimg doctor` to check QEMU, its accelerator and its firmware.',
+    evidence: [{ title: "QEMU's last lines", lines: exit.lastLines.slice(-20) }],
+  });
+}
+
+async function readSshPort(qmp: QmpConnection): Promise<number> {
+  const port = parseForwardedSshPort(await qmp.execute('human-monitor-command', { 'command-line': 'info usernet' }));
+  if (port !== undefined) return port;
+  throw new KvmimgError({
+    code: 'qemu-start',
+    message: 'QEMU does not say which port it forwards to the guest.',
+    hint: 'Run `kvmimg doctor` to check QEMU.',
+  });
+}

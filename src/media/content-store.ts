@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { isProcessAlive, readProcessStartTime } from '../host/processes.ts';
+import { type ContentDigest, isSameContent, readDigest, sha256Of } from './digest.ts';
+
+/**
+ * Files by what they hold: `<cacheDir>/media/<sha256>`, with downloads in progress in `media/partial/`. Several
+ * processes may use one store at the same time.
+ */
+export interface ContentStore {
+  readonly dir: string;
+  /** The path of the file with this content. What does not match its name any more is removed. */
+  readonly find: (content: ContentDigest) => Promise<string | undefined>;
+  /** A path for a download, with what an earlier, ended process has left of it. `key` names what is downloaded. */
+  readonly claimPartial: (key: string) => Promise<string>;
+  /** Moves a complete file into the store under its own digest. */
+  readonly keep: (partialPath: string, digest: ContentDigest) => Promise<string>;
+}
+
+export function openContentStore(cacheDir: string): ContentStore {
+  const dir = join(cacheDir, 'media');
+  const verified = new Set<string>();
+  return {
+    dir,
+    find: async (content) => {
+      const path = join(dir, content.sha256);
+      const found = await stat(path).catch(() => undefined);
+      if (found === undefined) return undefined;
+      if (verified.has(content.sha256) && found.size === content.sizeBytes) return path;
+      // Nothing is fsynced here: a file that lost its end in a power failure is found out by its digest.
+      if (!isSameContent(await readDigest(path), content)) {
+        await rm(path, { force: true });
+        return undefined;
+      }
+      verified.add(content.sha256);
+      return path;
+    },
+    claimPartial: async (key) => {
+      const partialDir = join(dir, 'partial');
+      await mkdir(partialDir, { recursive: true });
+      const path = join(partialDir, `${key}.${await makeOwnerTag()}.${randomBytes(4).toString('hex')}`);
+      await adoptOrphan(partialDir, key, path);
+      return path;
+    },
+    keep: async (partialPath, digest) => {
+      const path = join(dir, digest.sha256);
+      await rename(partialPath, path);
+      verified.add(digest.sha256);
+      return path;
+    },
+  };
+}
+
+/** Takes over a partial file whose process has ended; rename lets exactly one process win. */
+async function adoptOrphan(partialDir: string, key: string, path: string): Promise<void> {
+  for (const name of await readdir(partialDir)) {
+    const [nameKey, ...tag] = name.split('.');
+    if (nameKey !== key || !(await isOrphan(tag.join('.')))) continue;
+    const adopted = await rename(join(partialDir, name), path).then(
+      () => true,
+      () => false,
+    );
+    if (adopted) return;
+  }
+}
+
+/** Names this process: host, process id and start time, so that no successor with its number is taken for it. */
+async function makeOwnerTag(): Promise<string> {
+  const startTime = await readProcessStartTime(process.pid);
+  return `${hostTag()}-${process.pid}-${encodeURIComponent(startTime ?? '')}`;
+}
+
+async function isOrphan(tag: string): Promise<boolean> {
+  const [host, pid, rest = ''] = tag.split('-');
+  // A process on another host that shares this cache cannot be asked; its file is left alone.
+  if (host !== hostTag()) return false;
+  const startTime = decodeURIComponent(rest.replace(/\.[0-9a-f]+$/, ''));
+  return !(await isProcessAlive(Number(pid), startTime));
+}
+
+function hostTag(): string {
+  return sha256Of(hostname()).slice(0, 8);
+}

@@ -1,0 +1,92 @@
+import { join } from 'node:path';
+import type { Distro, InstallerLock } from '../distro/schema.ts';
+import type { Problem } from '../errors.ts';
+import type { HostMirrors } from '../host/apt-sources.ts';
+import type { Path } from '../recipe/path.ts';
+import type { Recipe } from '../recipe/schema.ts';
+import type { SourceFile } from '../recipe/sources.ts';
+import { digestOf } from './canonical-json.ts';
+import type { HostFacts } from './host-facts.ts';
+import { makeLayerKeys } from './layer-keys.ts';
+import type { AccelChoice, Mirrors, Plan, PlannedOutput } from './plan.ts';
+import { planRules } from './plan-rules.ts';
+
+/** What the command line says about the build rather than the image. */
+export interface PlanOptions {
+  readonly accel: AccelChoice;
+  /** Absolute. */
+  readonly outputDir: string;
+  readonly cacheDir: string;
+  readonly mediaDirs: readonly string[];
+  readonly force: boolean;
+  readonly keepOnFailure: boolean;
+  readonly reuseLayers: boolean;
+  readonly offline: boolean;
+}
+
+export interface PlanInputs {
+  readonly recipe: Recipe;
+  readonly sources: readonly SourceFile[];
+  readonly distro: Distro;
+  /** Undefined where the distro has none for the recipe's architecture, which is a problem. */
+  readonly lock: InstallerLock | undefined;
+  readonly facts: HostFacts;
+  readonly options: PlanOptions;
+  /** Names the place where a setting was said. */
+  readonly placeOf: (path: Path) => string;
+}
+
+/** The whole of a build, or everything that stands in its way. Pure. */
+export function makePlan(inputs: PlanInputs): { readonly plan: Plan } | { readonly problems: readonly Problem[] } {
+  const problems = planRules.flatMap((rule) => rule.check(inputs));
+  const { recipe, distro, lock, facts, options } = inputs;
+  // A lock that is missing is among the problems.
+  if (problems.length > 0 || lock === undefined) return { problems };
+  const { outputs, manifestPath } = planOutputs(recipe, options.outputDir);
+  const withoutDigest: Omit<Plan, 'digest'> = {
+    planVersion: 1,
+    name: recipe.name,
+    recipe,
+    distro,
+    lock,
+    accel: options.accel,
+    mirrors: chooseMirrors(recipe, distro, facts.mirrors),
+    sources: inputs.sources,
+    outputDir: options.outputDir,
+    outputs,
+    manifestPath,
+    force: options.force,
+    keepOnFailure: options.keepOnFailure,
+    reuseLayers: options.reuseLayers,
+    cacheDir: options.cacheDir,
+    mediaDirs: options.mediaDirs,
+    offline: options.offline,
+    layerKeys: makeLayerKeys({ ...inputs, lock, templatesSha256: facts.templatesSha256 }),
+  };
+  return { plan: { ...withoutDigest, digest: digestOf(withoutDigest) } };
+}
+
+/** The files that a build of a recipe writes. */
+export function planOutputs(
+  recipe: Pick<Recipe, 'name' | 'formats'>,
+  outputDir: string,
+): { readonly outputs: readonly PlannedOutput[]; readonly manifestPath: string } {
+  return {
+    outputs: recipe.formats.map((format) => ({ format, path: join(outputDir, `${recipe.name}.${format}`) })),
+    manifestPath: join(outputDir, `${recipe.name}.manifest.json`),
+  };
+}
+
+/** The recipe's mirror, else this host's own, else the public one; the image is left with the public one. */
+export function chooseMirrors(recipe: Recipe, distro: Distro, host: HostMirrors | undefined): Mirrors {
+  const hosts = distro.family === 'debian' ? host : undefined;
+  const { mirrors } = distro;
+  return {
+    build: recipe.mirror ?? hosts?.main ?? mirrors.public,
+    buildSecurity: recipe.securityMirror ?? hosts?.security ?? mirrors.publicSecurity,
+    image: recipe.imageMirror ?? mirrors.public,
+    imageSecurity: recipe.imageSecurityMirror ?? mirrors.publicSecurity,
+    archive: mirrors.archive,
+    source: recipe.mirror ? 'recipe' : hosts?.main ? "this host's apt configuration" : 'public default',
+  };
+}

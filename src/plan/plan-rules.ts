@@ -1,0 +1,114 @@
+import type { Problem } from '../errors.ts';
+import { formatSize } from '../recipe/quantities.ts';
+import type { Arch, Format } from '../recipe/schema.ts';
+import type { PlanInputs } from './make-plan.ts';
+
+/** A condition that a build must meet before anything is fetched. */
+interface PlanRule {
+  readonly name: string;
+  readonly check: (inputs: PlanInputs) => readonly Problem[];
+}
+
+/** Node's names of the architectures. */
+const nodeArches: Readonly<Record<Arch, string>> = { amd64: 'x64', arm64: 'arm64' };
+
+/** What a file of a format takes at least, as a part of the installed size. Compressed ones were seen at a third. */
+const formatShares: Readonly<Record<Format, number>> = { qcow2: 0.3, raw: 1, vmdk: 0.3, ova: 0.3 };
+
+export const planRules: readonly PlanRule[] = [
+  { name: 'arch-is-built', check: checkArch },
+  { name: 'firmware-exists', check: checkFirmware },
+  { name: 'accel-is-possible', check: checkAccel },
+  { name: 'memory-suffices', check: checkMemory },
+  { name: 'disk-suffices', check: checkDisk },
+  { name: 'folders-are-writable', check: checkFolders },
+  { name: 'space-suffices', check: checkSpace },
+  { name: 'outputs-are-new', check: checkOutputs },
+];
+
+function checkArch({ recipe, distro, lock, placeOf }: PlanInputs): Problem[] {
+  const place = placeOf(['arch']);
+  if (!distro.arches.includes(recipe.arch)) {
+    const message = `${distro.title} cannot be built for ${recipe.arch}`;
+    return [{ place, message, hint: `It can for ${distro.arches.join(', ')}.` }];
+  }
+  if (lock !== undefined) return [];
+  const hint = `Make one with: kvmimg lock ${distro.id}`;
+  return [{ place, message: `there is no installer lock of ${distro.id} for ${recipe.arch}`, hint }];
+}
+
+function checkFirmware({ recipe, placeOf }: PlanInputs): Problem[] {
+  if (recipe.arch !== 'arm64' || recipe.firmware !== 'bios') return [];
+  return [{ place: placeOf(['firmware']), message: 'arm64 machines have no BIOS', hint: 'Use uefi.' }];
+}
+
+function checkAccel({ recipe, facts, options }: PlanInputs): Problem[] {
+  const place = '--accel';
+  const platforms = { kvm: 'linux', hvf: 'darwin' } as const;
+  if (options.accel === 'auto' || options.accel === 'tcg') return [];
+  if (facts.platform !== platforms[options.accel]) {
+    const hint = 'Use auto, which takes what works.';
+    return [{ place, message: `${options.accel} does not exist on this host's system (${facts.platform})`, hint }];
+  }
+  if (facts.arch === nodeArches[recipe.arch]) return [];
+  const message = `${options.accel} runs guests of this host's own architecture only, not ${recipe.arch}`;
+  return [{ place, message, hint: 'Use tcg, which emulates.' }];
+}
+
+function checkMemory({ recipe, distro, facts, placeOf }: PlanInputs): Problem[] {
+  const place = placeOf(['memory']);
+  if (recipe.memory < distro.memoryMinimum) {
+    const least = formatSize(distro.memoryMinimum);
+    return [{ place, message: `the installer of ${distro.title} needs ${least}, not ${formatSize(recipe.memory)}` }];
+  }
+  if (recipe.memory <= facts.memoryBytes) return [];
+  return [
+    { place, message: `${formatSize(recipe.memory)} is more than this host has (${formatSize(facts.memoryBytes)})` },
+  ];
+}
+
+function checkDisk({ recipe, distro, placeOf }: PlanInputs): Problem[] {
+  if (recipe.disk.size >= distro.diskMinimum) return [];
+  const message = `${distro.title} needs ${formatSize(distro.diskMinimum)}, not ${formatSize(recipe.disk.size)}`;
+  return [{ place: placeOf(['disk', 'size']), message }];
+}
+
+function checkFolders({ facts }: PlanInputs): Problem[] {
+  return [
+    { place: '--output', folder: facts.output },
+    { place: 'KVMIMG_CACHE_DIR', folder: facts.cache },
+  ].flatMap(({ place, folder }) =>
+    folder.obstacle === undefined ? [] : [{ place, message: `${folder.path} cannot be written: ${folder.obstacle}` }],
+  );
+}
+
+/** The least that a build takes: a check that lets a tight build try, and stops one that cannot succeed. */
+function checkSpace({ recipe, distro, facts }: PlanInputs): Problem[] {
+  const outputBytes = recipe.formats.reduce((sum, format) => sum + distro.installedSize * formatShares[format], 0);
+  const together = facts.output.fileSystem === facts.cache.fileSystem;
+  const needs = [
+    {
+      place: 'KVMIMG_CACHE_DIR',
+      what: 'the disk',
+      folder: facts.cache,
+      bytes: distro.installedSize + (together ? outputBytes : 0),
+    },
+    { place: '--output', what: 'the outputs', folder: facts.output, bytes: together ? 0 : outputBytes },
+  ];
+  return needs
+    .filter(({ folder, bytes }) => folder.obstacle === undefined && folder.freeBytes < bytes)
+    .map(({ place, what, folder, bytes }) => ({
+      place,
+      message: `no space for ${what}: ${folder.path} has ${formatSize(folder.freeBytes)} free, ${formatSize(bytes)} are needed at least`,
+      hint: 'Free some space there, or choose a folder on another disk.',
+    }));
+}
+
+function checkOutputs({ facts, options }: PlanInputs): Problem[] {
+  if (options.force) return [];
+  return facts.existingOutputs.map((path) => ({
+    place: path,
+    message: 'exists already',
+    hint: 'Use --force to replace it.',
+  }));
+}

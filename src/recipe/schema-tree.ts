@@ -1,0 +1,32 @@
+import { z } from 'zod';
+import type { Path } from './path.ts';
+
+/** The schema inside defaults, optionals and transforms. */
+export function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
+  if (
+    schema instanceof z.ZodDefault ||
+    schema instanceof z.ZodPrefault ||
+    schema instanceof z.ZodOptional ||
+    schema instanceof z.ZodNullable
+  ) {
+    return unwrap(schema.def.innerType);
+  }
+  return schema instanceof z.ZodPipe ? unwrap(schema.def.in) : schema;
+}
+
+/** The names that are allowed in the mapping at `path`; empty where it is none, or takes any name. */
+export function settingNamesAt(schema: z.core.$ZodType, path: Path): readonly string[] {
+  let current = unwrap(schema);
+  for (const segment of path) {
+    if (current instanceof z.ZodObject) {
+      const child: z.core.$ZodType | undefined = current.shape[segment];
+      if (!child) return [];
+      current = unwrap(child);
+    } else if (current instanceof z.ZodArray) {
+      current = unwrap(current.element);
+    } else {
+      return [];
+    }
+  }
+  return current instanceof z.ZodObject ? Object.keys(current.shape) : [];
+}

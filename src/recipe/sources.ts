@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { messageOf, systemErrorCode } from '../errors.ts';
+import { select } from './rules.ts';
+import type { RecipeIssue } from './validate.ts';
+
+/** A file or script of the user's, read while planning so that its content is part of the plan. */
+export interface SourceFile {
+  /** As written in the recipe. */
+  readonly source: string;
+  /** Absolute path on this machine. */
+  readonly path: string;
+  readonly sha256: string;
+  readonly sizeBytes: number;
+}
+
+/** Digests of the files that a recipe's data names as `source`, relative to `recipeDir`; issues for those not there. */
+export async function readSources(
+  data: unknown,
+  recipeDir: string,
+): Promise<{ readonly sources: readonly SourceFile[]; readonly issues: readonly RecipeIssue[] }> {
+  const sources = new Map<string, SourceFile>();
+  const issues: RecipeIssue[] = [];
+  for (const pattern of ['provision[*].files[*].source', 'provision[*].scripts[*].source']) {
+    for (const { path, value } of select(data, pattern)) {
+      if (typeof value !== 'string' || value === '') continue;
+      const outcome = await readSource(value, resolve(recipeDir, value));
+      if (typeof outcome === 'string') issues.push({ path, message: outcome });
+      else sources.set(value, outcome);
+    }
+  }
+  return { sources: [...sources.values()], issues };
+}
+
+async function readSource(source: string, path: string): Promise<SourceFile | string> {
+  try {
+    if (!(await stat(path)).isFile()) return `${path} is not a file`;
+    const content = await readFile(path);
+    return {
+      source,
+      path,
+      sha256: createHash('sha256').update(content).digest('hex'),
+      sizeBytes: content.byteLength,
+    };
+  } catch (error) {
+    return systemErrorCode(error) === 'ENOENT' ? `there is no file ${path}` : `cannot be read: ${messageOf(error)}`;
+  }
+}

@@ -1,0 +1,118 @@
+import type { z } from 'zod';
+import type { Problem } from '../errors.ts';
+import { suggestName } from '../suggestion.ts';
+import { findValue, formatPath, type Path } from './path.ts';
+import { recipeRules } from './rules.ts';
+import { type Recipe, recipeFields, recipeSchema } from './schema.ts';
+import { settingNamesAt } from './schema-tree.ts';
+
+/** Something wrong at a path of the recipe; `load` knows which line of which file that is. */
+export interface RecipeIssue {
+  readonly path: Path;
+  readonly message: string;
+  readonly hint?: string;
+  /** Whether the name at `path` is wrong, not its value. */
+  readonly at?: 'key';
+}
+
+const kindNames: Readonly<Record<string, string>> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'settings (`name: value`)',
+  record: 'settings (`name: value`)',
+};
+
+/** The recipe with its defaults, or everything that is wrong with the data; it never throws. */
+export function validateRecipe(
+  data: unknown,
+): { readonly recipe: Recipe } | { readonly issues: readonly RecipeIssue[] } {
+  const parsed = recipeSchema.safeParse(data, { error: describeIssue });
+  const shapeIssues = parsed.success
+    ? []
+    : firstOfEachPath(parsed.error.issues.flatMap((issue) => toIssues(issue, data)));
+  const issues = [...shapeIssues, ...recipeRules.flatMap((rule) => rule.check(data))];
+  return parsed.success && issues.length === 0 ? { recipe: parsed.data } : { issues };
+}
+
+/** The problem list of the command line out of issues. */
+export function toProblems(
+  issues: readonly RecipeIssue[],
+  placeOf: (path: Path, at?: 'key' | 'value') => string,
+): Problem[] {
+  return issues.map(({ path, message, hint, at }) => ({
+    place: placeOf(path, at),
+    message,
+    ...(hint === undefined ? {} : { hint }),
+  }));
+}
+
+/** In the words of a user of recipes, for what has no message of its own in the schema. */
+function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case 'invalid_type':
+      if (issue.input === undefined) return 'is required';
+      if (issue.input === null) return 'has no value';
+      return `must be ${kindNames[issue.expected] ?? issue.expected}`;
+    case 'invalid_value':
+      return `must be one of ${issue.values.join(', ')}`;
+    case 'too_small':
+      return describeLimit('at least', issue.origin, Number(issue.minimum) + (issue.inclusive === false ? 1 : 0));
+    case 'too_big':
+      return describeLimit('at most', issue.origin, Number(issue.maximum));
+    default:
+      return undefined;
+  }
+}
+
+function describeLimit(limit: string, origin: string, count: number): string {
+  if (origin === 'array') return `must have ${limit} ${count} ${count === 1 ? 'entry' : 'entries'}`;
+  if (origin === 'string') return count === 1 ? 'must not be empty' : `must have ${limit} ${count} characters`;
+  return `must be ${limit} ${count}`;
+}
+
+function toIssues(issue: z.core.$ZodIssue, data: unknown): RecipeIssue[] {
+  const path = issue.path.map((segment) => (typeof segment === 'symbol' ? String(segment) : segment));
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...path, key]));
+  if (issue.code === 'invalid_key') {
+    return [{ path, message: issue.issues[0]?.message ?? 'must have another name', at: 'key' }];
+  }
+  const hint = hintFor(issue, findValue(data, path));
+  return [{ path, message: `${issue.message}${seen(issue, findValue(data, path))}`, ...hint }];
+}
+
+function unknownKey(path: Path): RecipeIssue {
+  const known = settingNamesAt(recipeFields, path.slice(0, -1));
+  return { path, message: 'is not a setting', hint: suggestName(String(path.at(-1)), known), at: 'key' };
+}
+
+/** `, not "x86"`: the value seen, where it is short and the message does not tell it. */
+function seen(issue: z.core.$ZodIssue, value: unknown): string {
+  if (Array.isArray(value)) return issue.code === 'invalid_type' ? ', not a list' : '';
+  if (typeof value === 'object' && value !== null) return issue.code === 'invalid_type' ? ', not settings' : '';
+  if (value === undefined || value === null) return '';
+  const text = JSON.stringify(value);
+  return `, not ${text.length > 60 ? `${text.slice(0, 60)}...` : text}`;
+}
+
+function hintFor(issue: z.core.$ZodIssue, value: unknown): { readonly hint?: string } {
+  if (issue.code === 'invalid_value' && typeof value === 'string') {
+    const hint = suggestName(value, issue.values.map(String));
+    return hint.startsWith('Did') ? { hint } : {};
+  }
+  // YAML makes numbers and booleans of what has no quotes: `mode: 0644`, `name: 13`, `- yes`.
+  const isUnquoted =
+    issue.code === 'invalid_type' && issue.expected === 'string' && ['number', 'boolean'].includes(typeof value);
+  return isUnquoted ? { hint: 'Put it in quotes.' } : {};
+}
+
+function firstOfEachPath(issues: readonly RecipeIssue[]): RecipeIssue[] {
+  const byPath = new Map<string, RecipeIssue>();
+  for (const issue of issues) {
+    const key = `${formatPath(issue.path)} ${issue.at}`;
+    if (!byPath.has(key)) byPath.set(key, issue);
+  }
+  return [...byPath.values()];
+}
