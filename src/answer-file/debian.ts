@@ -86,8 +86,14 @@ export function renderDebianAnswerFile(plan: Plan, run: DebianRunFacts, template
 /**
  * The installer's kernel arguments, then `---`, then those that d-i would hand on to the image (late.sh writes the
  * image's own). Host name and domain are asked before the answer file is read, so they are here.
+ *
+ * @param machineArguments what the machine wants of the installer's kernel, such as those that make emulation faster.
  */
-export function debianKernelArguments(plan: Plan, run: DebianRunFacts): readonly string[] {
+export function debianKernelArguments(
+  plan: Plan,
+  run: DebianRunFacts,
+  machineArguments: readonly string[] = [],
+): readonly string[] {
   return [
     'auto=true',
     'priority=critical',
@@ -102,10 +108,7 @@ export function debianKernelArguments(plan: Plan, run: DebianRunFacts): readonly
     `log_port=${run.syslogPort}`,
     // QEMU's user network has no IPv6 here; without this netcfg waits for a router.
     'ipv6.disable=1',
-    // Of the installer only: emulated, these cost time and protect nothing that lives on.
-    'mitigations=off',
-    'norandmaps',
-    'init_on_alloc=0',
+    ...machineArguments,
     '---',
   ];
 }

@@ -4,6 +4,8 @@ import { type Evidence, InterruptedError, KvmimgError } from '../errors.ts';
 
 /** What a phase with a machine has seen, asked for when it fails. */
 export interface Witness {
+  /** Where the logs are kept: `<cacheDir>/reports/<id>`. */
+  readonly folder: string;
   /** Completes "was waiting for …". */
   readonly awaited: string;
   readonly logs: readonly { readonly title: string; readonly fileName: string; readonly lines: readonly string[] }[];
@@ -18,15 +20,9 @@ const keptReports = 10;
  * Adds to a failure what a person needs to act on it: what was awaited, the last lines of each log, and the paths of
  * the whole logs and the screenshot, kept in `<cacheDir>/reports/<id>/`. The ten newest reports are kept.
  */
-export async function explainFailure(
-  error: unknown,
-  witness: Witness,
-  reportsDir: string,
-  id: string,
-): Promise<unknown> {
+export async function explainFailure(error: unknown, witness: Witness): Promise<unknown> {
   if (!(error instanceof KvmimgError) || error instanceof InterruptedError) return error;
-  const folder = join(reportsDir, id);
-  const saved = await saveReport(folder, witness).catch(() => undefined);
+  const saved = await saveReport(witness).catch(() => undefined);
   const evidence: Evidence[] = [
     { title: 'Waiting for', lines: [witness.awaited] },
     ...error.evidence,
@@ -38,7 +34,8 @@ export async function explainFailure(
   return new KvmimgError({ code: error.code, message: error.message, hint: error.hint, evidence, cause: error.cause });
 }
 
-async function saveReport(folder: string, witness: Witness): Promise<string[]> {
+async function saveReport(witness: Witness): Promise<string[]> {
+  const { folder } = witness;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const paths: string[] = [];
   for (const log of witness.logs) {

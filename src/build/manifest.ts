@@ -1,5 +1,8 @@
 import { open, rename } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { z } from 'zod';
+import type { LayerRecord } from '../layer/store.ts';
+import type { MirrorStats } from '../media/mirror-stats.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Format } from '../recipe/schema.ts';
 
@@ -10,27 +13,26 @@ export interface BuiltFile {
   readonly sha256: string;
 }
 
-export interface InstalledPackage {
-  readonly name: string;
-  readonly version: string;
-  readonly arch: string;
-}
+const installedPackage = z.strictObject({ name: z.string(), version: z.string(), arch: z.string() });
+export type InstalledPackage = z.output<typeof installedPackage>;
+/** The facts that a seal layer keeps. */
+export const sealFactsSchema = z.strictObject({ packages: z.array(installedPackage) });
 
-/** Bytes and files by where they came from: the mirror over the network, or kvmimg's cache. */
-export interface TrafficCounts {
-  readonly bytesFromMirror: number;
-  readonly bytesFromCache: number;
-  readonly packageFilesFromMirror: number;
-  readonly packageFilesFromCache: number;
-}
+/** A layer that the image stands on. */
+export type UsedLayer = Pick<LayerRecord, 'key' | 'createdAt' | 'seconds'> & { readonly reused: boolean };
 
 /** What is known of a finished build. */
 export interface BuildFacts {
   readonly kvmimgVersion: string;
   readonly qemuVersion: string;
   readonly accel: { readonly kind: string; readonly reason: string };
+  /** Wall seconds of the phases that this build ran; what it reused has its seconds in `layers`. */
   readonly seconds: Readonly<Record<string, number>>;
-  readonly traffic: TrafficCounts;
+  /** Bytes and files that came over the network, and from kvmimg's cache. */
+  readonly mirror: MirrorStats;
+  /** Bytes of everything that this build fetched, boot media included. */
+  readonly fetchedBytes: number;
+  readonly layers: Readonly<Record<'install' | 'seal', UsedLayer>>;
   readonly packages: readonly InstalledPackage[];
 }
 

@@ -48,6 +48,11 @@ export async function findInstallerLock(
   return exists ? readFacts(path, installerLockSchema, JSON.parse) : undefined;
 }
 
+/** Path of the distribution's archive keys, which come with kvmimg. */
+export function findKeyring(distro: Distro, dir: string = distrosDir): string {
+  return join(dir, distro.mirrors.keyring);
+}
+
 async function readFacts<T extends z.ZodType>(
   path: string,
   schema: T,

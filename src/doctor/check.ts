@@ -1,4 +1,5 @@
 import type { HostSource } from '../host/facts.ts';
+import type { FolderFacts } from '../host/folder-facts.ts';
 import type { Arch } from '../recipe/schema.ts';
 
 export type CheckStatus = 'ok' | 'missing' | 'warning';
@@ -39,6 +40,7 @@ export interface ExaminationDeps {
   readonly arch: Arch;
   readonly cacheDir: string;
   readonly outputDir: string;
+  readonly readFolder: (path: string) => Promise<FolderFacts>;
   /** Starts a guest to find out; must end within 4 seconds. */
   readonly findAccel: (qemuPath: string) => Promise<AccelFinding>;
   /** Path of the UEFI firmware that a machine would get. */

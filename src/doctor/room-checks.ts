@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { messageOf } from '../errors.ts';
-import { type FreeSpace, readFreeSpace } from '../host/free-space.ts';
+import type { FolderFacts } from '../host/folder-facts.ts';
 import type { Memory } from '../host/memory.ts';
 import { formatSize } from '../recipe/quantities.ts';
 import type { Check, ExaminationDeps } from './check.ts';
@@ -16,10 +16,12 @@ const outputBytes = 2.5 * gibibyte;
 const leastMemoryBytes = 2 * gibibyte;
 const goodMemoryBytes = 3 * gibibyte;
 
+type SpaceDeps = Pick<ExaminationDeps, 'cacheDir' | 'outputDir' | 'readFolder'>;
+
 /** Space for the cache and the output; where both are on one file system, for both. */
-export async function checkSpace(deps: Pick<ExaminationDeps, 'cacheDir' | 'outputDir'>): Promise<readonly Check[]> {
-  const [cache, output] = await Promise.all([readFreeSpace(deps.cacheDir), readFreeSpace(deps.outputDir)]);
-  const shared = cache.device === output.device;
+export async function checkSpace(deps: SpaceDeps): Promise<readonly Check[]> {
+  const [cache, output] = await Promise.all([deps.readFolder(deps.cacheDir), deps.readFolder(deps.outputDir)]);
+  const shared = cache.fileSystem === output.fileSystem;
   const cacheWhy = 'Installer media, packages and disks of a build are kept there.';
   const outputWhy = 'The image files go there.';
   return [
@@ -43,10 +45,10 @@ interface SpaceNeed {
   readonly why: string;
 }
 
-function judgeSpace({ item, folder, needed, why }: SpaceNeed, space: FreeSpace): Check {
-  if (!space.writable) return { item, status: 'missing', found: `${space.existing} cannot be written by you`, why };
-  const found = `${formatSize(space.freeBytes)} free in ${folder}`;
-  if (space.freeBytes >= needed) return { item, status: 'ok', found, why };
+function judgeSpace({ item, folder, needed, why }: SpaceNeed, facts: FolderFacts): Check {
+  if (facts.obstacle !== undefined) return { item, status: 'missing', found: facts.obstacle, why };
+  const found = `${formatSize(facts.freeBytes)} free in ${folder}`;
+  if (facts.freeBytes >= needed) return { item, status: 'ok', found, why };
   return { item, status: 'missing', found: `${found}; needed are ${formatSize(needed)}`, why };
 }
 

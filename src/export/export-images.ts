@@ -49,7 +49,7 @@ export interface ExportRequest {
  */
 export async function exportImages(request: ExportRequest, options: ExportOptions = {}): Promise<ExportedImage[]> {
   return withScope(async (scope) => {
-    const progressOf = shareProgress(options);
+    const progressOf = shareProgress(formatsWritten(request.outputs), options);
     const partialOf = (path: string): string => reservePartial(path, scope);
     const staged = await allOrAbort(options.signal, (signal) => {
       return startStaging(request, partialOf, (format) => ({ signal, onProgress: progressOf(format) }));
@@ -72,6 +72,13 @@ export async function exportImage(
 }
 
 type OptionsOf = (format: Format) => WorkOptions;
+type ProgressListener = (fraction: number) => void;
+
+/** An OVA is made from a VMDK, asked for or not. */
+function formatsWritten(outputs: readonly Output[]): Format[] {
+  const asked = outputs.map((output) => output.format);
+  return asked.includes('ova') ? [...new Set([...asked, 'vmdk' as const])] : asked;
+}
 
 /** Starts every format; the OVA begins when its VMDK is there, which is the VMDK output where one is asked for. */
 function startStaging(
@@ -127,17 +134,18 @@ async function stageFile(
   }
 }
 
-/** One progress made of that of each format. */
-function shareProgress(options: ExportOptions): (format: Format) => (fraction: number) => void {
-  const fractions = new Map<Format, number>();
-  return (format) => {
-    fractions.set(format, 0);
-    return (fraction) => {
-      fractions.set(format, fraction);
-      const all = [...fractions];
-      const whole = all.reduce((sum, [, value]) => sum + value, 0) / all.length;
-      const running = all.filter(([, value]) => value < 1);
-      options.onProgress?.(whole, running.map(([name, value]) => `${name} ${Math.floor(value * 100)} %`).join(', '));
-    };
+/** One progress made of that of each format, told when a whole percent has passed. */
+function shareProgress(formats: readonly Format[], options: ExportOptions): (format: Format) => ProgressListener {
+  const fractions = new Map<Format, number>(formats.map((format) => [format, 0]));
+  let toldPercent = -1;
+  return (format) => (fraction) => {
+    fractions.set(format, fraction);
+    const all = [...fractions];
+    const whole = all.reduce((sum, [, value]) => sum + value, 0) / all.length;
+    const percent = Math.floor(whole * 100);
+    if (percent <= toldPercent) return;
+    toldPercent = percent;
+    const running = all.filter(([, value]) => value > 0 && value < 1);
+    options.onProgress?.(whole, running.map(([name, value]) => `${name} ${Math.floor(value * 100)} %`).join(', '));
   };
 }

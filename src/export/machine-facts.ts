@@ -1,3 +1,5 @@
+import type { OvfDescription } from './ovf-reader.ts';
+
 /** What an OVF descriptor says about the machine and the product; the disk's own facts are read from the VMDK. */
 export interface MachineFacts {
   /** CIM operating system id (`ovf:id`). */
@@ -37,4 +39,25 @@ const defaults: MachineFacts = {
 /** Fills in what is not known. */
 export function makeMachineFacts(known: Partial<MachineFacts> = {}): MachineFacts {
   return { ...defaults, ...known };
+}
+
+/** The facts of an OVA, to make another one of it. */
+export function machineFactsOfOva(ovf: OvfDescription): Partial<MachineFacts> {
+  const hardwareVersion = /^vmx-(\d+)$/.exec(ovf.hardwareVersion ?? '')?.[1];
+  const known = {
+    osId: ovf.osId,
+    osType: ovf.osType,
+    hardwareVersion: hardwareVersion === undefined ? undefined : Number(hardwareVersion),
+    cpus: ovf.cpus,
+    memoryBytes: ovf.memoryBytes,
+    title: ovf.title,
+    productVersion: ovf.productVersion,
+  };
+  return {
+    ...Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined)),
+    firmware: ovf.firmware === 'efi' ? 'efi' : 'bios',
+    secureBoot: ovf.secureBoot,
+    properties: ovf.properties,
+    diskEnableUuid: ovf.extraConfig['disk.EnableUUID'] === 'TRUE',
+  };
 }

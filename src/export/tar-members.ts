@@ -43,6 +43,8 @@ async function listMembers(file: FileHandle, path: string, options: WorkOptions)
     const { name, type, mode = 0, size: sizeBytes = 0 } = header;
     members.push({ name, offsetBytes, sizeBytes, isFile: type === 'file', isUstar: false, mode });
     content.on('end', () => next(members.length > maxMembers ? new Error('it has too many members') : undefined));
+    // A cut-off tar fails the member's stream as well; the pipeline tells it.
+    content.on('error', () => {});
     content.resume();
   });
   const bytes = createReadStream(path, { highWaterMark: 2 ** 20 });

@@ -14,6 +14,8 @@ export interface LockOptions {
   readonly onWait?: (holder: string) => void;
   /** Default: 6 hours, longer than any build. */
   readonly limitMs?: number;
+  /** Between two looks at the lock. Default: 100. */
+  readonly intervalMs?: number;
 }
 
 interface Holder {
@@ -77,6 +79,7 @@ async function waitForLock(path: string, claim: Claim, options: LockOptions): Pr
   await waitUntil({
     subject: `the lock ${path}`,
     limitMs: options.limitMs ?? defaultLimitMs,
+    ...(options.intervalMs === undefined ? {} : { intervalMs: options.intervalMs }),
     signal: options.signal,
     hint: `If no kvmimg runs on any host that shares this folder, delete ${path}.`,
     witness: () => [{ title: 'Held by', lines: [seen?.name ?? 'nobody for long'] }],

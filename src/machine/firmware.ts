@@ -64,7 +64,7 @@ export function defaultFirmwareDirs(env: Readonly<Record<string, string | undefi
     '/usr/local/share/qemu/firmware',
     '/usr/share/qemu/firmware',
     '/etc/qemu/firmware',
-    join(env['XDG_CONFIG_HOME'] || join(homedir(), '.config'), 'qemu/firmware'),
+    join(env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'qemu/firmware'),
   ];
 }
 

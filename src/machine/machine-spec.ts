@@ -1,3 +1,4 @@
+import { qemuArches } from '../host/programs.ts';
 import type { Arch } from '../recipe/schema.ts';
 
 export type Accel = 'kvm' | 'hvf' | 'tcg';
@@ -67,3 +68,8 @@ export function cpuModelOf(accel: Accel): string {
  * 32 ms to 7 ms, the other two about 12 % more.
  */
 export const tcgKernelArguments = ['norandmaps', 'mitigations=off', 'init_on_alloc=0'] as const;
+
+/** The name of the QEMU program that runs this architecture. */
+export function qemuBinaryOf(arch: Arch): string {
+  return `qemu-system-${qemuArches[arch]}`;
+}

@@ -4,19 +4,16 @@ import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KvmimgError, systemErrorCode } from '../errors.ts';
-import { thisHost } from '../host/facts.ts';
-import { findQemuSystem, qemuArches } from '../host/programs.ts';
 import type { Scope } from '../lifecycle/scope.ts';
 import { registerKill } from '../lifecycle/signals.ts';
 import { type StartedProcess, start } from '../process/start.ts';
-import type { Arch } from '../recipe/schema.ts';
 import { waitUntil } from '../wait/wait-until.ts';
 import { parseForwardedSshPort } from './host-forward.ts';
 import { makeMachineConfig } from './machine-config.ts';
 import { type MachinePaths, makeMachinePaths } from './machine-paths.ts';
 import type { MachineSpec } from './machine-spec.ts';
 import { qemuArgs } from './qemu-args.ts';
-import { readQemuFacts } from './qemu-facts.ts';
+import { findQemu, readQemuFacts } from './qemu-facts.ts';
 import { QmpConnection } from './qmp.ts';
 import { RunningMachine } from './running-machine.ts';
 import { followSerialLog } from './serial-log.ts';
@@ -73,16 +70,6 @@ export async function startMachine(spec: MachineSpec, options: StartMachineOptio
   });
   await qmp.execute('cont');
   return machine;
-}
-
-async function findQemu(arch: Arch): Promise<string> {
-  const binary = await findQemuSystem(arch, thisHost);
-  if (binary !== undefined) return binary;
-  throw new KvmimgError({
-    code: 'program-missing',
-    message: `QEMU for ${arch} (qemu-system-${qemuArches[arch]}) is not installed, or not on the PATH.`,
-    hint: 'Run `kvmimg doctor --fix` to install what is missing.',
-  });
 }
 
 /** The work folder, or a folder of its own with a short path where that of the socket would be too long. */

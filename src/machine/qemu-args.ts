@@ -25,7 +25,7 @@ export function qemuArgs(spec: MachineSpec, paths: MachinePaths, abilities: Qemu
     ...firmwareArgs(spec.firmware, paths),
     ...(spec.smbiosSystemSerial === undefined ? [] : ['-smbios', qemuOption(undefined, { file: paths.smbios })]),
     ...['-rtc', 'base=utc'],
-    ...spec.disks.flatMap(diskArgs),
+    ...spec.disks.flatMap((disk, index) => diskArgs(disk, index, spec.directBoot === undefined)),
     ...(spec.network ? networkArgs(spec.network) : []),
     ...deviceArgs(spec),
     ...['-chardev', qemuOption('file', { id: 'serial0', path: paths.serialLog })],
@@ -63,7 +63,8 @@ function firmwareArgs(firmware: MachineFirmware, paths: MachinePaths): string[] 
   ];
 }
 
-function diskArgs(disk: MachineDisk, index: number): string[] {
+/** @param bootable false where a kernel is booted directly, for which QEMU takes the first place itself. */
+function diskArgs(disk: MachineDisk, index: number, bootable: boolean): string[] {
   const id = `disk${index}`;
   const drive = {
     file: disk.path,
@@ -74,14 +75,14 @@ function diskArgs(disk: MachineDisk, index: number): string[] {
     discard: 'unmap',
     'detect-zeroes': 'unmap',
   };
-  const device = { drive: id, serial: disk.serial, bootindex: index };
+  const device = { drive: id, serial: disk.serial, bootindex: bootable ? index : undefined };
   return ['-drive', qemuOption(undefined, drive), ...diskDeviceArgs(disk, index, device)];
 }
 
 function diskDeviceArgs(
   disk: MachineDisk,
   index: number,
-  device: { readonly drive: string; readonly serial: string | undefined; readonly bootindex: number },
+  device: { readonly drive: string; readonly serial: string | undefined; readonly bootindex: number | undefined },
 ): string[] {
   switch (disk.bus) {
     case 'virtio':

@@ -1,5 +1,9 @@
 import { KvmimgError } from '../errors.ts';
+import { type HostSource, thisHost } from '../host/facts.ts';
+import { findQemuSystem } from '../host/programs.ts';
 import { run } from '../process/run.ts';
+import type { Arch } from '../recipe/schema.ts';
+import { qemuBinaryOf } from './machine-spec.ts';
 import type { QemuAbilities } from './qemu-args.ts';
 
 export interface QemuFacts extends QemuAbilities {
@@ -24,4 +28,19 @@ export async function readQemuFacts(binary: string, signal?: AbortSignal): Promi
     throw new KvmimgError({ code: 'qemu-unknown', message: `${binary} does not answer like QEMU to -version.` });
   }
   return { version, sandbox: sandboxed.exitCode === 0 };
+}
+
+/**
+ * Absolute path of QEMU for an architecture.
+ *
+ * @throws KvmimgError `program-missing`.
+ */
+export async function findQemu(arch: Arch, host: HostSource = thisHost): Promise<string> {
+  const path = await findQemuSystem(arch, host);
+  if (path !== undefined) return path;
+  throw new KvmimgError({
+    code: 'program-missing',
+    message: `${qemuBinaryOf(arch)} is not installed, or not on the PATH.`,
+    hint: 'Run `kvmimg doctor --fix` to install what is missing.',
+  });
 }

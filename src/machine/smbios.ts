@@ -8,7 +8,8 @@ const wakeUpByPowerSwitch = 6;
  * `uuid` becomes the product UUID, from which systemd makes the machine-id of a virtual machine.
  */
 export function makeSmbiosSystemTable(serial: string, uuid: string): Buffer {
-  const strings = ['kvmimg', 'Virtual Machine', serial];
+  // The maker by which guests recognise the hypervisor.
+  const strings = ['QEMU', 'Virtual Machine', serial];
   const [manufacturer, product, serialNumber] = [1, 2, 3];
   const none = 0;
   const header = Buffer.concat([

@@ -3,7 +3,7 @@ import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { isProcessAlive, readProcessStartTime } from '../host/processes.ts';
-import { type ContentDigest, isSameContent, readDigest, sha256Of } from './digest.ts';
+import { type ContentDigest, type ExpectedContent, isExpectedContent, readDigest, sha256Of } from './digest.ts';
 
 /**
  * Files by what they hold: `<cacheDir>/media/<sha256>`, with downloads in progress in `media/partial/`. Several
@@ -12,7 +12,7 @@ import { type ContentDigest, isSameContent, readDigest, sha256Of } from './diges
 export interface ContentStore {
   readonly dir: string;
   /** The path of the file with this content. What does not match its name any more is removed. */
-  readonly find: (content: ContentDigest) => Promise<string | undefined>;
+  readonly find: (content: ExpectedContent) => Promise<string | undefined>;
   /** A path for a download, with what an earlier, ended process has left of it. `key` names what is downloaded. */
   readonly claimPartial: (key: string) => Promise<string>;
   /** Moves a complete file into the store under its own digest. */
@@ -28,9 +28,9 @@ export function openContentStore(cacheDir: string): ContentStore {
       const path = join(dir, content.sha256);
       const found = await stat(path).catch(() => undefined);
       if (found === undefined) return undefined;
-      if (verified.has(content.sha256) && found.size === content.sizeBytes) return path;
+      if (verified.has(content.sha256) && found.size === (content.sizeBytes ?? found.size)) return path;
       // Nothing is fsynced here: a file that lost its end in a power failure is found out by its digest.
-      if (!isSameContent(await readDigest(path), content)) {
+      if (!isExpectedContent(await readDigest(path), content)) {
         await rm(path, { force: true });
         return undefined;
       }

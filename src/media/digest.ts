@@ -21,6 +21,12 @@ export function sha256Of(bytes: string | Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-export function isSameContent(one: ContentDigest, other: ContentDigest): boolean {
-  return one.sha256 === other.sha256 && one.sizeBytes === other.sizeBytes;
+/** What a file must hold; the length is not always known beforehand. */
+export interface ExpectedContent {
+  readonly sha256: string;
+  readonly sizeBytes?: number | undefined;
+}
+
+export function isExpectedContent(digest: ContentDigest, expected: ExpectedContent): boolean {
+  return digest.sha256 === expected.sha256 && (expected.sizeBytes ?? digest.sizeBytes) === digest.sizeBytes;
 }

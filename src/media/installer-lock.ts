@@ -133,7 +133,7 @@ async function openIndex({ facts, release, mirror, options }: Suite, path: strin
   return gunzip;
 }
 
-/** Fetches the netboot package and puts its kernel and initrd into the store under the digests that they turn out to have. */
+/** Fetches the netboot package and puts its kernel and initrd into the store, whatever their digests turn out to be. */
 async function openNewNetboot(suite: Suite, netboot: PinnedFile) {
   const { facts, mirror, options } = suite;
   const folder = `usr/lib/debian-installer/images/${facts.release}/${facts.arch}/text/debian-installer/${facts.arch}`;

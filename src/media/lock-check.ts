@@ -23,8 +23,12 @@ export async function checkFilesAnswer(lock: InstallerLock, mirror: MediaSources
   if (failures.length === 0) return;
   throw new KvmimgError({
     code: 'lock-refused',
-    message: `No lock was written: the mirror does not have ${failures.length} of the ${lock.udebs.length} udebs that its own index names.`,
-    hint: 'The mirror is incomplete or in the middle of an update. Try later or another mirror; the present lock goes on working.',
+    message:
+      `No lock was written: the mirror does not have ${failures.length} of the ${lock.udebs.length} udebs ` +
+      'that its own index names.',
+    hint:
+      'The mirror is incomplete or in the middle of an update. Try later, or another mirror; ' +
+      'the present lock goes on working.',
     evidence: [{ title: 'Missing', lines: failures.sort() }],
   });
 }

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import type { InstallerLock } from '../distro/schema.ts';
 import { KvmimgError } from '../errors.ts';
 import { extractDebMembers } from './deb.ts';
-import { type ContentDigest, isSameContent, readDigest } from './digest.ts';
+import { type ContentDigest, isExpectedContent, readDigest } from './digest.ts';
 import { type FetchOptions, fetchPinned, type MediaSources, takeLocalMedia } from './pinned-file.ts';
 
 /** The installer's kernel and initrd, checked against the lock. */
@@ -61,7 +61,7 @@ async function keepMember(
 ): Promise<string> {
   const partialPath = partialPaths.get(member.member) ?? '';
   const digest = await readDigest(partialPath);
-  if (!isSameContent(digest, member)) throw wrongMember(lock, member, digest);
+  if (!isExpectedContent(digest, member)) throw wrongMember(lock, member, digest);
   return from.store.keep(partialPath, digest);
 }
 

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import type { PinnedFile } from '../distro/schema.ts';
 import { KvmimgError } from '../errors.ts';
 import type { ContentStore } from './content-store.ts';
-import { type ContentDigest, isSameContent, readDigest } from './digest.ts';
+import { type ContentDigest, isExpectedContent, readDigest } from './digest.ts';
 import { describeWriteFailure } from './disk-space.ts';
 import { download, type OnProgress } from './download.ts';
 import type { HttpClient } from './http.ts';
@@ -71,7 +71,7 @@ export async function takeLocalMedia(
       throw describeWriteFailure(partialPath, error);
     });
     const digest = await readDigest(partialPath);
-    if (isSameContent(digest, content)) return from.store.keep(partialPath, digest);
+    if (isExpectedContent(digest, content)) return from.store.keep(partialPath, digest);
     await rm(partialPath, { force: true });
   }
   return undefined;
@@ -92,7 +92,7 @@ async function fetchFrom(url: string, { file, from, partialPath, options }: Fetc
     if ('reason' in result) return result;
     if (result.kind !== 'complete') return { url, reason: describeStatus(result) };
     const digest = await readDigest(partialPath);
-    if (isSameContent(digest, file)) return from.store.keep(partialPath, digest);
+    if (isExpectedContent(digest, file)) return from.store.keep(partialPath, digest);
     await rm(partialPath, { force: true });
     // What an earlier process had left may be to blame, so a continued file gets a second try from its beginning.
     if (!continued) throw wrongDigest(url, file, digest);
@@ -110,6 +110,7 @@ function describeStatus(result: { readonly kind: string; readonly status?: numbe
 }
 
 function notFetched(file: PinnedFile, refusals: readonly Refusal[]): KvmimgError {
+  const name = basename(file.path);
   const evidence = [{ title: 'Tried', lines: refusals.map(({ url, reason }) => `${url}: ${reason}`) }];
   const failure = refusals.find(({ error }) => error instanceof KvmimgError)?.error;
   if (failure instanceof KvmimgError) {
@@ -118,8 +119,8 @@ function notFetched(file: PinnedFile, refusals: readonly Refusal[]): KvmimgError
   }
   return new KvmimgError({
     code: 'media-missing',
-    message: `No server has ${basename(file.path)}: ${refusals.map(({ url, reason }) => `${url} ${reason}`).join(', ')}.`,
-    hint: `Put the file (SHA-256 ${file.sha256}) into a folder and name it with --media, or make a fresh lock with kvmimg lock.`,
+    message: `No server has ${name}: ${refusals.map(({ url, reason }) => `${url} ${reason}`).join(', ')}.`,
+    hint: `${mediaHint(file)}, or make a fresh lock with kvmimg lock.`,
     evidence,
   });
 }
@@ -136,6 +137,10 @@ function offlineMiss(file: PinnedFile): KvmimgError {
   return new KvmimgError({
     code: 'offline',
     message: `${basename(file.path)} is not in the cache nor in a --media folder, and --offline forbids to fetch it.`,
-    hint: `Put the file (SHA-256 ${file.sha256}) into a folder and name it with --media, or build once without --offline.`,
+    hint: `${mediaHint(file)}, or build once without --offline.`,
   });
+}
+
+function mediaHint(file: PinnedFile): string {
+  return `Put the file (SHA-256 ${file.sha256}) into a folder and name it with --media`;
 }

@@ -36,12 +36,10 @@ const droppedFields: readonly string[] = [
  * The udebs that an install needs beyond the initrd: those that d-i loads by itself and suit the kernel, the extra ones,
  * and what all these depend on. Sorted by name.
  */
-export function chooseUdebs(choice: UdebChoice): Udeb[] {
-  const usable = choice.index.filter(
-    (udeb) => (udeb.get('Kernel-Version') ?? choice.kernelVersion) === choice.kernelVersion,
-  );
+export function chooseUdebs({ index, initrd, kernelVersion, extra }: UdebChoice): Udeb[] {
+  const usable = index.filter((udeb) => (udeb.get('Kernel-Version') ?? kernelVersion) === kernelVersion);
   const byName = new Map(usable.map((udeb) => [nameOf(udeb), udeb]));
-  const present = new Set(choice.initrd.flatMap((udeb) => [nameOf(udeb), ...provided(udeb)]));
+  const present = new Set(initrd.flatMap((udeb) => [nameOf(udeb), ...provided(udeb)]));
   const chosen = new Map<string, Stanza>();
   const add = (udeb: Stanza): void => {
     if (chosen.has(nameOf(udeb)) || present.has(nameOf(udeb))) return;
@@ -51,7 +49,7 @@ export function chooseUdebs(choice: UdebChoice): Udeb[] {
     }
   };
   usable.filter((udeb) => loadedPriorities.includes(udeb.get('Priority') ?? '')).forEach(add);
-  choice.extra.flatMap((name) => byName.get(name) ?? []).forEach(add);
+  extra.flatMap((name) => byName.get(name) ?? []).forEach(add);
   return [...chosen.values()].map(makeUdeb).sort((one, other) => (one.package < other.package ? -1 : 1));
 }
 

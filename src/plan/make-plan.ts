@@ -1,14 +1,15 @@
 import { join } from 'node:path';
 import type { Distro, InstallerLock } from '../distro/schema.ts';
+import { skippedUdebs } from '../distro/skipped-udebs.ts';
 import type { Problem } from '../errors.ts';
 import type { HostMirrors } from '../host/apt-sources.ts';
 import type { Path } from '../recipe/path.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import type { SourceFile } from '../recipe/sources.ts';
 import { digestOf } from './canonical-json.ts';
-import type { HostFacts } from './host-facts.ts';
 import { makeLayerKeys } from './layer-keys.ts';
 import type { AccelChoice, Mirrors, Plan, PlannedOutput } from './plan.ts';
+import type { PlanFacts } from './plan-facts.ts';
 import { planRules } from './plan-rules.ts';
 
 /** What the command line says about the build rather than the image. */
@@ -30,15 +31,18 @@ export interface PlanInputs {
   readonly distro: Distro;
   /** Undefined where the distro has none for the recipe's architecture, which is a problem. */
   readonly lock: InstallerLock | undefined;
-  readonly facts: HostFacts;
+  readonly facts: PlanFacts;
   readonly options: PlanOptions;
+  /** Whether what this host lacks is a problem; it is none for who only wants to see the answer file. */
+  readonly checksHost: boolean;
   /** Names the place where a setting was said. */
   readonly placeOf: (path: Path) => string;
 }
 
 /** The whole of a build, or everything that stands in its way. Pure. */
 export function makePlan(inputs: PlanInputs): { readonly plan: Plan } | { readonly problems: readonly Problem[] } {
-  const problems = planRules.flatMap((rule) => rule.check(inputs));
+  const rules = planRules.filter((rule) => inputs.checksHost || !rule.aboutHost);
+  const problems = rules.flatMap((rule) => rule.check(inputs));
   const { recipe, distro, lock, facts, options } = inputs;
   // A lock that is missing is among the problems.
   if (problems.length > 0 || lock === undefined) return { problems };
@@ -47,7 +51,7 @@ export function makePlan(inputs: PlanInputs): { readonly plan: Plan } | { readon
     planVersion: 1,
     name: recipe.name,
     recipe,
-    distro,
+    distro: { ...distro, skipUdebs: skippedUdebs(distro, lock) },
     lock,
     accel: options.accel,
     mirrors: chooseMirrors(recipe, distro, facts.mirrors),

@@ -1,29 +1,29 @@
 import type { Problem } from '../errors.ts';
 import { formatSize } from '../recipe/quantities.ts';
-import type { Arch, Format } from '../recipe/schema.ts';
+import type { Format } from '../recipe/schema.ts';
 import type { PlanInputs } from './make-plan.ts';
 
 /** A condition that a build must meet before anything is fetched. */
 interface PlanRule {
   readonly name: string;
+  /** It depends on the host and not on the recipe alone. */
+  readonly aboutHost: boolean;
   readonly check: (inputs: PlanInputs) => readonly Problem[];
 }
-
-/** Node's names of the architectures. */
-const nodeArches: Readonly<Record<Arch, string>> = { amd64: 'x64', arm64: 'arm64' };
 
 /** What a file of a format takes at least, as a part of the installed size. Compressed ones were seen at a third. */
 const formatShares: Readonly<Record<Format, number>> = { qcow2: 0.3, raw: 1, vmdk: 0.3, ova: 0.3 };
 
 export const planRules: readonly PlanRule[] = [
-  { name: 'arch-is-built', check: checkArch },
-  { name: 'firmware-exists', check: checkFirmware },
-  { name: 'accel-is-possible', check: checkAccel },
-  { name: 'memory-suffices', check: checkMemory },
-  { name: 'disk-suffices', check: checkDisk },
-  { name: 'folders-are-writable', check: checkFolders },
-  { name: 'space-suffices', check: checkSpace },
-  { name: 'outputs-are-new', check: checkOutputs },
+  { name: 'arch-is-built', aboutHost: false, check: checkArch },
+  { name: 'firmware-exists', aboutHost: false, check: checkFirmware },
+  { name: 'installer-has-memory', aboutHost: false, check: checkInstallerMemory },
+  { name: 'disk-suffices', aboutHost: false, check: checkDisk },
+  { name: 'accel-is-possible', aboutHost: true, check: checkAccel },
+  { name: 'host-has-memory', aboutHost: true, check: checkHostMemory },
+  { name: 'folders-are-writable', aboutHost: true, check: checkFolders },
+  { name: 'space-suffices', aboutHost: true, check: checkSpace },
+  { name: 'outputs-are-new', aboutHost: true, check: checkOutputs },
 ];
 
 function checkArch({ recipe, distro, lock, placeOf }: PlanInputs): Problem[] {
@@ -50,21 +50,21 @@ function checkAccel({ recipe, facts, options }: PlanInputs): Problem[] {
     const hint = 'Use auto, which takes what works.';
     return [{ place, message: `${options.accel} does not exist on this host's system (${facts.platform})`, hint }];
   }
-  if (facts.arch === nodeArches[recipe.arch]) return [];
+  if (facts.arch === recipe.arch) return [];
   const message = `${options.accel} runs guests of this host's own architecture only, not ${recipe.arch}`;
   return [{ place, message, hint: 'Use tcg, which emulates.' }];
 }
 
-function checkMemory({ recipe, distro, facts, placeOf }: PlanInputs): Problem[] {
-  const place = placeOf(['memory']);
-  if (recipe.memory < distro.memoryMinimum) {
-    const least = formatSize(distro.memoryMinimum);
-    return [{ place, message: `the installer of ${distro.title} needs ${least}, not ${formatSize(recipe.memory)}` }];
-  }
+function checkInstallerMemory({ recipe, distro, placeOf }: PlanInputs): Problem[] {
+  if (recipe.memory >= distro.memoryMinimum) return [];
+  const [least, given] = [formatSize(distro.memoryMinimum), formatSize(recipe.memory)];
+  return [{ place: placeOf(['memory']), message: `the installer of ${distro.title} needs ${least}, not ${given}` }];
+}
+
+function checkHostMemory({ recipe, facts, placeOf }: PlanInputs): Problem[] {
   if (recipe.memory <= facts.memoryBytes) return [];
-  return [
-    { place, message: `${formatSize(recipe.memory)} is more than this host has (${formatSize(facts.memoryBytes)})` },
-  ];
+  const [wanted, present] = [formatSize(recipe.memory), formatSize(facts.memoryBytes)];
+  return [{ place: placeOf(['memory']), message: `${wanted} is more than this host has (${present})` }];
 }
 
 function checkDisk({ recipe, distro, placeOf }: PlanInputs): Problem[] {

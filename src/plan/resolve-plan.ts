@@ -3,17 +3,22 @@ import type { Distro } from '../distro/schema.ts';
 import { InputError, type Problem } from '../errors.ts';
 import { type LoadedRecipe, loadRecipe, type RecipeRequest } from '../recipe/load.ts';
 import { suggestName } from '../suggestion.ts';
-import { readHostFacts } from './host-facts.ts';
 import { makePlan, type PlanOptions, planOutputs } from './make-plan.ts';
 import type { Plan } from './plan.ts';
+import { readPlanFacts } from './plan-facts.ts';
 
 /**
  * From what the user said to the plan of the build: reads the recipe, the distro's facts and the host's, and changes
  * nothing.
  *
+ * @param checksHost whether this host must be able to build it: space, memory, outputs that exist.
  * @throws InputError with everything that is wrong.
  */
-export async function resolvePlan(request: RecipeRequest, options: PlanOptions): Promise<Plan> {
+export async function resolvePlan(
+  request: RecipeRequest,
+  options: PlanOptions,
+  { checksHost }: { readonly checksHost: boolean },
+): Promise<Plan> {
   const loaded = await loadRecipe(request);
   const distro = loaded.distroId === undefined ? undefined : await findDistro(loaded.distroId);
   const problems = [...loaded.problems, ...(await checkDistro(loaded, distro))];
@@ -22,14 +27,14 @@ export async function resolvePlan(request: RecipeRequest, options: PlanOptions):
   const { outputs, manifestPath } = planOutputs(recipe, options.outputDir);
   const [lock, facts] = await Promise.all([
     findInstallerLock(distro, recipe.arch),
-    readHostFacts({
+    readPlanFacts({
       family: distro.family,
       outputDir: options.outputDir,
       cacheDir: options.cacheDir,
       outputPaths: [...outputs.map((output) => output.path), manifestPath],
     }),
   ]);
-  const made = makePlan({ ...loaded, recipe, distro, lock, facts, options });
+  const made = makePlan({ ...loaded, recipe, distro, lock, facts, options, checksHost });
   if ('problems' in made) throw new InputError(made.problems);
   return made.plan;
 }

@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AccelFinding, Check } from '../../../src/doctor/check.ts';
 import { type DoctorDeps, type DoctorOptions, runDoctor } from '../../../src/doctor/run-doctor.ts';
+import { readFolderFacts } from '../../../src/host/folder-facts.ts';
 import { debian12, type FakeHost, makeFakeHost } from '../host/fake-host.ts';
 
+const gibibyte = 2 ** 30;
 let host: FakeHost;
 let output: string[];
 let log: string[];
@@ -59,6 +61,7 @@ function doctor(options: Partial<DoctorOptions> = {}, deps: Partial<DoctorDeps> 
       arch: 'amd64',
       cacheDir: join(host.root, 'cache'),
       outputDir: join(host.root, 'out'),
+      readFolder: async (path) => ({ path, obstacle: undefined, freeBytes: 7 * gibibyte, fileSystem: 1 }),
       findAccel: async () => kvm,
       findUefiFirmware: () =>
         readFile(join(host.root, 'usr/share/ovmf')).then(
@@ -163,14 +166,40 @@ describe('doctor', () => {
     expect(findCheck(checks, 'Acceleration')?.command).toBeUndefined();
   });
 
-  it('is not ready where the output folder cannot be written, or memory is short', async () => {
+  it('is not ready where memory is short', async () => {
     await installEverything();
     await host.writeFile('proc/meminfo', 'MemTotal: 2097152 kB\nMemAvailable: 1048576 kB\n');
-    await host.writeFile('out', 'a file');
     const { ready, checks } = await doctor();
     expect(ready).toBe(false);
     expect(findCheck(checks, 'Memory')).toMatchObject({ status: 'missing', found: expect.stringContaining('1.0 GiB') });
-    expect(findCheck(checks, 'Space for the output')?.found).toBe(`${host.root}/out cannot be written by you`);
+  });
+
+  it.each([
+    ['one disk holds both', 5, 1, ['missing', 'ok']],
+    ['one disk holds the cache, another the output', 5, 2, ['ok', 'ok']],
+    ['neither has room', 1, 2, ['missing', 'missing']],
+  ])('adds up the space: %s', async (_, freeGibibytes, devices, statuses) => {
+    await installEverything();
+    let calls = 0;
+    const { checks } = await doctor(
+      {},
+      {
+        readFolder: async (path) => {
+          const fileSystem = devices === 2 ? calls++ : 0;
+          return { path, obstacle: undefined, freeBytes: freeGibibytes * gibibyte, fileSystem };
+        },
+      },
+    );
+    const space = checks.filter((check) => check.item.startsWith('Space'));
+    expect(space.map((check) => check.status)).toEqual(statuses);
+  });
+
+  it('is not ready where the output folder cannot be written', async () => {
+    await installEverything();
+    await host.writeFile('out', 'a file');
+    const { ready, checks } = await doctor({}, { readFolder: readFolderFacts });
+    expect(ready).toBe(false);
+    expect(findCheck(checks, 'Space for the output')?.found).toBe(`${host.root}/out is not a folder`);
   });
 
   it('writes JSON and nothing else', async () => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type HostFacts, readHostFacts } from '../../../src/host/facts.ts';
-import { readFreeSpace } from '../../../src/host/free-space.ts';
+import { readFolderFacts } from '../../../src/host/folder-facts.ts';
 import { readMemory } from '../../../src/host/memory.ts';
 import { parseOsRelease } from '../../../src/host/os-release.ts';
 import { findQemuSystem, findVersion, isVersionAtLeast, readVersion } from '../../../src/host/programs.ts';
@@ -64,16 +64,22 @@ describe('readMemory', () => {
   });
 });
 
-describe('readFreeSpace', () => {
+describe('readFolderFacts', () => {
   it('answers for a folder that is not there yet, by its nearest parent', async () => {
-    const space = await readFreeSpace(`${host.root}/a/b/c`);
-    expect(space).toMatchObject({ existing: host.root, writable: true });
-    expect(space.freeBytes).toBeGreaterThan(0);
+    const path = `${host.root}/a/b/c`;
+    const { fileSystem, freeBytes } = await readFolderFacts(host.root);
+    expect(freeBytes).toBeGreaterThan(0);
+    expect(await readFolderFacts(path)).toMatchObject({ path, obstacle: undefined, fileSystem });
   });
 
   it('says that below a file nothing can be written', async () => {
     await host.writeFile('file', '');
-    expect(await readFreeSpace(`${host.root}/file/out`)).toMatchObject({ writable: false });
+    const facts = await readFolderFacts(`${host.root}/file/out`);
+    expect(facts.obstacle).toBe(`${host.root}/file is not a folder`);
+  });
+
+  it('says what the system says of a path that cannot be', async () => {
+    expect((await readFolderFacts(`${host.root}/${'x'.repeat(300)}`)).obstacle).toContain('ENAMETOOLONG');
   });
 });
 

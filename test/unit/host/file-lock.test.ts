@@ -40,7 +40,7 @@ function startContender(rounds: number) {
     import { readFile, rm, writeFile } from 'node:fs/promises';
     const [, path, dir, rounds] = process.argv;
     for (let round = 0; round < Number(rounds); round++) {
-      await withFileLock(path, { signal: new AbortController().signal }, async () => {
+      await withFileLock(path, { signal: new AbortController().signal, intervalMs: 5 }, async () => {
         await writeFile(dir + '/inside', '', { flag: 'wx' });
         const count = Number(await readFile(dir + '/count', 'utf8'));
         await new Promise((resolve) => setTimeout(resolve, 5));
@@ -94,6 +94,24 @@ describe('withFileLock', () => {
     await killHard(holder);
     expect(await readdir(dir)).toEqual(['store.lock']);
     await runContenders(10, 2);
+  }, 60_000);
+
+  it('is taken over by one of many tasks at a time, whichever way they interleave', async () => {
+    for (let round = 0; round < 20; round++) {
+      const token = String(round).padStart(16, '0');
+      await writeFile(path, JSON.stringify({ pid: 2 ** 22 + 1, startTime: 'long ago', hostName: hostname(), token }));
+      let inside = 0;
+      const most: number[] = [];
+      const task = () =>
+        withFileLock(path, { signal, intervalMs: 1 }, async () => {
+          most.push(++inside);
+          await new Promise((resolve) => setImmediate(resolve));
+          inside--;
+        });
+      await Promise.all(Array.from({ length: 8 }, task));
+      expect(most).toEqual(Array.from({ length: 8 }, () => 1));
+      expect(await readdir(dir)).toEqual([]);
+    }
   }, 60_000);
 
   it('is taken over though the one that took it over was killed in the act', async () => {

@@ -1,0 +1,49 @@
+#!/bin/sh
+# Run in d-i by base-installer, right after debootstrap and before the first apt run in the new system.
+set -e
+callback_url={{callbackUrl}}
+mirror_url={{mirrorUrl}}
+security_url={{securityUrl}}
+codename={{codename}}
+host_private_key={{hostPrivateKey}}
+host_public_key={{hostPublicKey}}
+keyboard_layout={{keyboardLayout}}
+keyboard_variant={{keyboardVariant}}
+target=/target
+
+wget -q -O /dev/null "$callback_url/base" || true
+
+# Both are removed by the seal.
+mkdir -p $target/etc/apt/apt.conf.d $target/etc/apt/sources.list.d
+cat >$target/etc/apt/apt.conf.d/00kvmimg-build <<'END'
+Acquire::Languages "none";
+APT::Install-Recommends "false";
+Dpkg::Use-Pty "false";
+END
+cat >$target/etc/apt/sources.list.d/kvmimg-build.list <<END
+deb $mirror_url $codename-updates main
+deb $security_url $codename-security main
+END
+
+# The build's host key, before openssh-server makes one of that kind: the first connection is verified, not trusted.
+mkdir -p $target/etc/ssh
+(umask 077 && printf '%s\n' "$host_private_key" >$target/etc/ssh/ssh_host_ed25519_key)
+printf '%s\n' "$host_public_key" >$target/etc/ssh/ssh_host_ed25519_key.pub
+
+# Before keyboard-configuration, where it is installed: it keeps what it finds.
+mkdir -p $target/etc/default
+cat >$target/etc/default/keyboard <<END
+XKBMODEL="pc105"
+XKBLAYOUT="$keyboard_layout"
+XKBVARIANT="$keyboard_variant"
+XKBOPTIONS=""
+BACKSPACE="guess"
+END
+
+# An initramfs takes minutes when emulated, and several packages would make one: late.sh makes it once, at the end.
+chroot $target dpkg-divert --local --rename --quiet --add /usr/sbin/update-initramfs
+printf '#!/bin/sh\nexit 0\n' >$target/usr/sbin/update-initramfs
+chmod 755 $target/usr/sbin/update-initramfs
+
+# What d-i has put on its list is among the packages of the answer file.
+rm -f /var/lib/apt-install/queue

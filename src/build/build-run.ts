@@ -1,0 +1,97 @@
+import { KvmimgError } from '../errors.ts';
+import { thisHost } from '../host/facts.ts';
+import { findQemuSystem, qemuArches } from '../host/programs.ts';
+import { makeWorkDir, sweepWorkDirs } from '../host/work-dirs.ts';
+import type { Scope } from '../lifecycle/scope.ts';
+import { type AccelDecision, chooseAccel } from '../machine/accel/choose-accel.ts';
+import { findFirmware } from '../machine/firmware.ts';
+import type { MachineSpec } from '../machine/machine-spec.ts';
+import { readQemuFacts } from '../machine/qemu-facts.ts';
+import { readPackageVersion } from '../package-root.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { Progress } from '../progress/events.ts';
+import { type GuestServices, startGuestServices } from './guest-services.ts';
+import { type MediaAccess, openMediaAccess } from './media-access.ts';
+
+export type BuildHardware = Pick<MachineSpec, 'arch' | 'accel' | 'cpuModel' | 'cpus' | 'memoryBytes' | 'firmware'>;
+
+/** What every phase of one running build is given. What phases produce travels as results, not here. */
+export interface BuildRun {
+  readonly plan: Plan;
+  readonly decision: AccelDecision;
+  /** Path of QEMU for the image's architecture. */
+  readonly qemuBinary: string;
+  readonly qemuVersion: string;
+  readonly kvmimgVersion: string;
+  /** The machine that builds, without its disk, network and boot. */
+  readonly hardware: BuildHardware;
+  /** This build's own folder in the cache, removed at its end. */
+  readonly workDir: string;
+  /** Where the logs and the screenshot of a failure are kept. */
+  readonly reportDir: string;
+  readonly access: MediaAccess;
+  readonly services: GuestServices;
+  readonly signal: AbortSignal;
+  readonly warn: (message: string) => void;
+  readonly tellInfo: (message: string) => void;
+}
+
+/** Finds out how this host runs machines, and makes the build's work folder; leftovers of dead builds are swept. */
+export async function startBuildRun(
+  plan: Plan,
+  options: {
+    readonly scope: Scope;
+    readonly signal: AbortSignal;
+    readonly progress: Progress;
+    readonly warn: (message: string) => void;
+  },
+): Promise<BuildRun> {
+  const { scope, signal, progress, warn } = options;
+  const tellInfo = (message: string): void => progress({ type: 'log', level: 'info', message });
+  const { arch, cpus, memory: memoryBytes, firmware } = plan.recipe;
+  const qemuBinary = await findQemu(plan);
+  const [qemu, decision] = await Promise.all([
+    readQemuFacts(qemuBinary, signal),
+    chooseAccel({ choice: plan.accel, arch, binary: qemuBinary, cacheDir: plan.cacheDir, signal }),
+  ]);
+  tellInfo(`accelerator: ${decision.accel} (${decision.reason})`);
+  const { removed } = await sweepWorkDirs(plan.cacheDir);
+  if (removed.length > 0) tellInfo(`removed what ${removed.length} earlier builds had left when they were killed`);
+  const workDir = await makeWorkDir({ root: plan.cacheDir, scope });
+  const access = openMediaAccess(plan, scope);
+  return {
+    ...{ plan, decision, qemuBinary, access, signal, warn, tellInfo },
+    services: await startGuestServices(plan, access, { scope, signal, warn }),
+    qemuVersion: qemu.version,
+    kvmimgVersion: readPackageVersion(),
+    hardware: {
+      ...{ arch, cpus, memoryBytes },
+      accel: decision.accel,
+      cpuModel: decision.cpuModel,
+      firmware: firmware === 'uefi' ? await findFirmware(arch) : { kind: 'bios' },
+    },
+    workDir: workDir.path,
+    reportDir: `${plan.cacheDir}/reports/${new Date().toISOString().replaceAll(/[:.]/g, '-')}-${plan.name}`,
+  };
+}
+
+async function findQemu(plan: Plan): Promise<string> {
+  const { arch } = plan.recipe;
+  const path = await findQemuSystem(arch, thisHost);
+  if (path !== undefined) return path;
+  throw new KvmimgError({
+    code: 'program-missing',
+    message: `qemu-system-${qemuArches[arch]} is not installed, or not on the PATH.`,
+    hint: 'Run `kvmimg doctor --fix` to install what is missing.',
+  });
+}
+
+/** Time limits by accelerator: an emulated guest is about ten times slower. */
+export function limitsOf(run: BuildRun): {
+  readonly silenceMs: number;
+  readonly sshMs: number;
+  readonly powerOffMs: number;
+} {
+  const slow = run.decision.accel === 'tcg';
+  return { silenceMs: slow ? 600_000 : 180_000, sshMs: slow ? 600_000 : 180_000, powerOffMs: slow ? 300_000 : 120_000 };
+}

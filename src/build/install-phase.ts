@@ -1,0 +1,114 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createDisk } from '../disk/qemu-img.ts';
+import { makeSshKeyPair } from '../guest/ssh-keys.ts';
+import { withScope } from '../lifecycle/scope.ts';
+import { startWatchedMachine } from '../machine/machine-watch.ts';
+import { diskSerial } from '../plan/plan.ts';
+import type { LayerProduct } from './build-layers.ts';
+import { type BuildRun, limitsOf } from './build-run.ts';
+import {
+  type BuildKeys,
+  type DebianMedia,
+  fetchDebianMedia,
+  makeDebianAnswer,
+  makeDebianBootSet,
+  makeDebianRunFacts,
+} from './debian-installer.ts';
+import { debianVoice } from './debian-voice.ts';
+import { explainFailure } from './failure-report.ts';
+import type { InstallerMessage } from './installer-voice.ts';
+import type { PhaseClock, Tell } from './phase-clock.ts';
+
+/**
+ * Fetches the boot media and installs into an empty disk with the distribution's own installer, until the guest powers
+ * itself off. The folder of the result holds the disk and the keys that let the build in.
+ *
+ * @throws KvmimgError of whatever stopped it, with the installer's log, the serial console and a screenshot.
+ */
+export async function install(run: BuildRun, clock: PhaseClock): Promise<LayerProduct> {
+  const media = await clock.run('media', "Fetch the installer's files", (tell) => {
+    const onProgress = (done: number, total: number | undefined): void =>
+      tell('fetching', total ? done / total : undefined);
+    return fetchDebianMedia(run.plan, run.access, { signal: run.signal, onProgress });
+  });
+  const folder = join(run.workDir, 'install');
+  const diskPath = join(folder, 'disk.qcow2');
+  await mkdir(folder, { mode: 0o700 });
+  await clock.run('install', 'Run the installer', async (tell) => {
+    const keys = await makeBuildKeys(folder, run.signal);
+    await createDisk({ path: diskPath, format: 'qcow2', sizeBytes: run.plan.recipe.disk.size });
+    await runInstaller(run, { media, keys, diskPath, tell });
+  });
+  return { folder, facts: {}, seconds: clock.seconds() };
+}
+
+interface InstallParts {
+  readonly media: DebianMedia;
+  readonly keys: BuildKeys;
+  readonly diskPath: string;
+  readonly tell: Tell;
+}
+
+function runInstaller(run: BuildRun, { media, keys, diskPath, tell }: InstallParts): Promise<void> {
+  const { plan, services } = run;
+  const log: string[] = [];
+  return withScope(async (scope) => {
+    const bootSet = await makeDebianBootSet(plan, media, run.workDir);
+    services.addToMirror(bootSet.local);
+    const facts = makeDebianRunFacts(services.guestRoot, services.syslogPort, keys);
+    const answer = await makeDebianAnswer(plan, facts);
+    services.serveFiles(answer.files);
+    const watched = await startWatchedMachine(
+      {
+        ...run.hardware,
+        disks: [{ path: diskPath, format: 'qcow2', bus: 'virtio', cache: 'unsafe', serial: diskSerial }],
+        network: { nic: 'virtio-net-pci', sshForward: false },
+        directBoot: {
+          kernelPath: media.kernelPath,
+          initrdPath: bootSet.initrdPath,
+          kernelArguments: answer.kernelArguments,
+        },
+        noReboot: true,
+      },
+      {
+        binary: run.qemuBinary,
+        workDir: join(run.workDir, 'install-machine'),
+        scope,
+        signal: run.signal,
+        silenceLimitMs: limitsOf(run).silenceMs,
+        findSerialFailure: debianVoice.findSerialFailure,
+      },
+    );
+    const { machine } = watched;
+    services.attach(watched, (message: InstallerMessage) => {
+      log.push(`${message.tag}: ${message.text}`);
+      const activity = debianVoice.readActivity(message);
+      if (activity) tell(activity.activity, activity.fraction);
+      const failure = debianVoice.findFailure(message);
+      if (failure) watched.fail(failure);
+    });
+    try {
+      await watched.untilPoweredOff();
+    } catch (error) {
+      throw await explainFailure(error, {
+        folder: run.reportDir,
+        awaited: 'the installer to finish and power the machine off',
+        logs: [
+          { title: "The installer's log", fileName: 'syslog.log', lines: log },
+          { title: 'Serial console', fileName: 'serial.log', lines: machine.lastSerialLines(2_000) },
+          { title: 'Requests of the guest', fileName: 'requests.log', lines: services.requestLines() },
+        ],
+        screenshot: (path) => machine.screenshot(path),
+      });
+    }
+  });
+}
+
+async function makeBuildKeys(folder: string, signal: AbortSignal): Promise<BuildKeys> {
+  const [user, host] = await Promise.all([
+    makeSshKeyPair(folder, 'user-key', signal),
+    makeSshKeyPair(folder, 'host-key', signal),
+  ]);
+  return { user, host };
+}

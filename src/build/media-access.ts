@@ -1,0 +1,21 @@
+import type { Scope } from '../lifecycle/scope.ts';
+import { type ContentStore, openContentStore } from '../media/content-store.ts';
+import { type HttpClient, openHttpClient } from '../media/http.ts';
+import type { Plan } from '../plan/plan.ts';
+
+/** How a build gets files: the store of what it has, and the client for what it has not. */
+export interface MediaAccess {
+  readonly store: ContentStore;
+  readonly http: HttpClient;
+  readonly mediaDirs: readonly string[];
+  readonly offline: boolean;
+}
+
+export function openMediaAccess(plan: Plan, scope: Scope): MediaAccess {
+  return {
+    store: openContentStore(plan.cacheDir),
+    http: openHttpClient({ proxy: plan.recipe.proxy, scope }),
+    mediaDirs: plan.mediaDirs,
+    offline: plan.offline,
+  };
+}

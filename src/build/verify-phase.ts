@@ -1,0 +1,42 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeChecks } from '../guest/elements.ts';
+import type { Layer } from '../layer/store.ts';
+import { withScope } from '../lifecycle/scope.ts';
+import { bootImage, waitForFirstBoot } from '../verify/boot-image.ts';
+import { checkImage } from '../verify/check-image.ts';
+import { type BuildRun, limitsOf } from './build-run.ts';
+import type { Tell } from './phase-clock.ts';
+import { loadSources } from './sources.ts';
+
+/**
+ * Boots a throw-away overlay of the sealed disk, larger than the disk, with first-boot data, and checks it: what was not
+ * booted is not done.
+ *
+ * @throws KvmimgError `image-check`, `first-boot`, `wait-limit`.
+ */
+export async function verifySealed(run: BuildRun, sealed: Layer, tell: Tell): Promise<void> {
+  const { recipe } = run.plan;
+  const workDir = join(run.workDir, 'verify');
+  await mkdir(workDir, { mode: 0o700 });
+  const checks = makeChecks(recipe, await loadSources(run.plan));
+  await withScope(async (scope) => {
+    tell('waiting for the image to boot and answer by SSH', 0.1);
+    const booted = await bootImage(
+      {
+        image: { path: sealed.diskPath, format: 'qcow2' },
+        hardware: { ...run.hardware, bus: 'virtio', nic: 'virtio-net-pci' },
+        hostname: 'kvmimg-verify',
+        user: 'verify',
+        diskSizeBytes: recipe.disk.size + 2 ** 30,
+      },
+      { workDir, scope, signal: run.signal, limitMs: limitsOf(run).sshMs },
+    );
+    tell('waiting for the first boot to be complete', 0.7);
+    await waitForFirstBoot(booted);
+    tell(`checking ${checks.length} declared elements`, 0.9);
+    await checkImage(booted, checks);
+    await booted.guest.close();
+    await booted.watched.machine.kill();
+  });
+}

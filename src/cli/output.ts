@@ -1,0 +1,28 @@
+import { systemErrorCode } from '../errors.ts';
+
+/** Where a command writes: results to standard output, everything else to standard error. */
+export interface Output {
+  /** A line of the result. */
+  readonly print: (line: string) => void;
+  /** A line for the person who waits. */
+  readonly log: (line: string) => void;
+  /** Text for standard error as it is. */
+  readonly write: (text: string) => void;
+  /** Whether standard error is a terminal. */
+  readonly isTerminal: boolean;
+}
+
+/** On the process's own streams. A reader that has gone away (`| head`) is no error of ours. */
+export function makeOutput(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream): Output {
+  for (const stream of [stdout, stderr]) {
+    stream.on('error', (error) => {
+      if (systemErrorCode(error) !== 'EPIPE') throw error;
+    });
+  }
+  return {
+    print: (line) => stdout.write(`${line}\n`),
+    log: (line) => stderr.write(`${line}\n`),
+    write: (text) => stderr.write(text),
+    isTerminal: stderr.isTTY === true,
+  };
+}

@@ -1,0 +1,51 @@
+import { resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { findCacheDir } from '../host/cache-dir.ts';
+import type { PlanOptions } from '../plan/make-plan.ts';
+import { type AccelChoice, accelChoices } from '../plan/plan.ts';
+import type { CommandContext } from './command-context.ts';
+import { collect, type RecipeFlagValues } from './recipe-flags.ts';
+
+/** The values of the flags that say how to build, as commander gives them. */
+export interface PlanFlagValues extends RecipeFlagValues {
+  readonly accel: AccelChoice;
+  readonly output: string;
+  readonly media?: readonly string[];
+  readonly offline?: boolean;
+  readonly force?: boolean;
+  readonly cache: boolean;
+  readonly keepOnFailure?: boolean;
+}
+
+/** Gives a command the flags that say how to build rather than what. */
+export function addPlanFlags(command: Command): void {
+  command
+    .addOption(
+      new Option('--accel <accel>', 'how machines run; auto proves KVM with a guest')
+        .choices(accelChoices)
+        .default('auto'),
+    )
+    .option(
+      '--media <dir>',
+      'a folder of installer files that is looked in before any download; may be repeated',
+      collect,
+    )
+    .option('--offline', 'fetch nothing: what is not in the cache or a media folder is an error')
+    .option('-o, --output <dir>', 'folder for the files', './out')
+    .option('--force', 'replace files that exist')
+    .option('--no-cache', 'use no layer of an earlier build')
+    .option('--keep-on-failure', "leave a failed build's disk and logs in the cache");
+}
+
+export function makePlanOptions(values: PlanFlagValues, context: CommandContext): PlanOptions {
+  return {
+    accel: values.accel,
+    outputDir: resolve(context.cwd, values.output),
+    cacheDir: findCacheDir(context.env),
+    mediaDirs: (values.media ?? []).map((dir) => resolve(context.cwd, dir)),
+    force: values.force ?? false,
+    keepOnFailure: values.keepOnFailure ?? false,
+    reuseLayers: values.cache,
+    offline: values.offline ?? false,
+  };
+}

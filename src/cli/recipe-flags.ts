@@ -1,0 +1,62 @@
+import { type Command, Option } from 'commander';
+import { z } from 'zod';
+import type { RecipeRequest } from '../recipe/load.ts';
+import type { Override } from '../recipe/overrides.ts';
+import { recipeFields } from '../recipe/schema.ts';
+import { unwrap } from '../recipe/schema-tree.ts';
+
+/** A setting of the recipe that has a flag of its own. */
+interface RecipeFlag {
+  readonly setting: string;
+  readonly option: Option;
+  readonly isList: boolean;
+}
+
+/** The values of the flags as commander gives them. */
+export interface RecipeFlagValues {
+  readonly set?: readonly string[];
+  readonly [flag: string]: unknown;
+}
+
+/** Gives a command the flags that the recipe's schema declares, and `--set` for every other setting. */
+export function addRecipeFlags(command: Command): void {
+  for (const { option } of recipeFlags()) command.addOption(option);
+  command.option('--set <path=value>', 'one setting of the recipe, the value in YAML; may be repeated', collect);
+}
+
+/** What the flags say about the recipe. */
+export function makeRecipeRequest(subject: string, values: RecipeFlagValues, cwd: string): RecipeRequest {
+  const flags = recipeFlags().flatMap(({ setting, option, isList }): Override[] => {
+    const text = values[option.attributeName()];
+    if (typeof text !== 'string') return [];
+    const value = isList ? text.split(',').map((part) => part.trim()) : text;
+    return [{ path: [setting], value, place: option.long ?? option.flags }];
+  });
+  return { subject, flags, sets: values.set ?? [], cwd };
+}
+
+/** For flags that may be repeated. */
+export function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
+  return [...(previous ?? []), value];
+}
+
+function recipeFlags(): RecipeFlag[] {
+  return Object.entries(recipeFields.shape).flatMap(([setting, schema]) => {
+    const flag = schema.meta()?.flag;
+    if (typeof flag !== 'string') return [];
+    return [{ setting, option: new Option(flag, describeFlag(schema)), isList: unwrap(schema) instanceof z.ZodArray }];
+  });
+}
+
+/** The setting's description, with what it can be and what it is by default. */
+function describeFlag(schema: z.ZodType): string {
+  const inner = unwrap(schema);
+  const item = inner instanceof z.ZodArray ? unwrap(inner.element) : inner;
+  const choices = item instanceof z.ZodEnum ? [`one of ${item.options.join(', ')}`] : [];
+  const listed =
+    inner instanceof z.ZodArray ? choices.map((text) => text.replace('one of', 'comma-separated:')) : choices;
+  const defaults = schema instanceof z.ZodDefault ? [`default: ${String(schema.def.defaultValue)}`] : [];
+  const details = [...listed, ...defaults].join('; ');
+  const description = (schema.meta()?.description ?? '').replace(/\.$/, '');
+  return details === '' ? description : `${description} (${details})`;
+}
