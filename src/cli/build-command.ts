@@ -1,6 +1,7 @@
 import { buildImage } from '../build/build-image.ts';
 import { resolvePlan } from '../plan/resolve-plan.ts';
 import { type LogFormat, startProgress } from '../progress/choose.ts';
+import type { Progress } from '../progress/events.ts';
 import type { CommandContext, CommandStatus } from './command-context.ts';
 import { makePlanOptions, type PlanFlagValues } from './plan-flags.ts';
 import { makeRecipeRequest } from './recipe-flags.ts';
@@ -14,18 +15,30 @@ export async function build(subject: string, flags: BuildFlags, context: Command
   const { output, signal } = context;
   const request = makeRecipeRequest(subject, flags, context.cwd);
   const plan = await resolvePlan(request, makePlanOptions(flags, context), { checksHost: true });
-  const renderer = await startProgress(flags.logFormat, {
+  const { files, manifestPath } = await showProgress(flags.logFormat, context, (progress) =>
+    buildImage(plan, { signal, progress }),
+  );
+  for (const path of [...files.map((file) => file.path), manifestPath]) output.print(path);
+  return 0;
+}
+
+/** Runs `work` with its progress on standard error, which is in order again when this ends. */
+async function showProgress<T>(
+  format: LogFormat,
+  { output, env }: CommandContext,
+  work: (progress: Progress) => Promise<T>,
+): Promise<T> {
+  const renderer = await startProgress(format, {
     write: output.write,
     isTerminal: output.isTerminal,
     nowMs: () => performance.now(),
-    debug: context.env.KVMIMG_DEBUG === '1',
+    debug: env.KVMIMG_DEBUG === '1',
   });
+  output.showLogIn((message) => renderer.progress({ type: 'log', level: 'info', message }));
   try {
-    const { files, manifestPath } = await buildImage(plan, { signal, progress: renderer.progress });
-    await renderer.close();
-    for (const path of [...files.map((file) => file.path), manifestPath]) output.print(path);
-    return 0;
+    return await work(renderer.progress);
   } finally {
+    output.showLogIn(undefined);
     await renderer.close();
   }
 }

@@ -8,6 +8,8 @@ export interface Output {
   readonly log: (line: string) => void;
   /** Text for standard error as it is. */
   readonly write: (text: string) => void;
+  /** While something else owns the screen, it is given the lines of `log`; undefined gives them back. */
+  readonly showLogIn: (sink: ((line: string) => void) | undefined) => void;
   /** Whether standard error is a terminal. */
   readonly isTerminal: boolean;
 }
@@ -19,10 +21,14 @@ export function makeOutput(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStrea
       if (systemErrorCode(error) !== 'EPIPE') throw error;
     });
   }
+  let sink: ((line: string) => void) | undefined;
   return {
     print: (line) => stdout.write(`${line}\n`),
-    log: (line) => stderr.write(`${line}\n`),
+    log: (line) => (sink ? sink(line) : stderr.write(`${line}\n`)),
     write: (text) => stderr.write(text),
+    showLogIn: (newSink) => {
+      sink = newSink;
+    },
     isTerminal: stderr.isTTY === true,
   };
 }

@@ -38,13 +38,6 @@ const knownFailures: readonly KnownFailure[] = [
     hint: 'Power that machine off, or work on a copy.',
   },
   {
-    pattern: /Read-only file system|Permission denied/,
-    code: 'image-permission',
-    about: 'writes',
-    message: (path) => `There is no permission to read or write ${path}.`,
-    hint: 'Check the permissions of the file and of its folder.',
-  },
-  {
     pattern: /Could not open backing (file|image)/,
     code: 'backing-missing',
     about: 'reads',
@@ -52,11 +45,25 @@ const knownFailures: readonly KnownFailure[] = [
     hint: '`kvmimg inspect` names the backing file; put it back where the image expects it.',
   },
   {
+    pattern: /Read-only file system|Permission denied/,
+    code: 'image-permission',
+    about: 'writes',
+    message: (path) => `There is no permission to read or write ${path}.`,
+    hint: 'Check the permissions of the file and of its folder.',
+  },
+  {
     pattern: /No such file or directory/,
     code: 'image-missing',
     about: 'reads',
     message: (path) => `${path} does not exist.`,
     hint: 'Check the path.',
+  },
+  {
+    pattern: /error while (writing|converting)/,
+    code: 'write-failed',
+    about: 'writes',
+    message: (path) => `${path} could not be written.`,
+    hint: 'Look at the last lines of qemu-img, and at the kernel log for errors of the device.',
   },
   {
     pattern:
@@ -68,13 +75,29 @@ const knownFailures: readonly KnownFailure[] = [
   },
 ];
 
+/** What is seen around the failure, since qemu-img does not tell it. */
+export interface Circumstances {
+  /** The file that is read is there, so another one that it needs is not. */
+  readonly readFileExists: boolean;
+  /** Next to nothing is free where the file is written: the VMDK driver calls that "Invalid argument" (QEMU 7.2). */
+  readonly deviceIsFull: boolean;
+}
+
 /** Gives the failure of a call of qemu-img as a sentence about its file, with qemu-img's own lines as evidence. */
-export function describeQemuImgFailure(error: unknown, files: CallFiles): unknown {
+export function describeQemuImgFailure(error: unknown, files: CallFiles, seen: Circumstances): unknown {
   if (!(error instanceof KvmimgError) || error.code !== 'program-failed') return error;
   const output = error.evidence.find((evidence) => evidence.title === 'Its last lines')?.lines.join('\n') ?? '';
-  const known = knownFailures.find((failure) => failure.pattern.test(output));
+  const known = findKnownFailure(output, seen);
   if (!known) return error;
   const path = files[known.about] ?? files.reads ?? files.writes ?? 'the image';
   const { code, hint } = known;
   return new KvmimgError({ code, message: known.message(path), hint, evidence: error.evidence, cause: error });
+}
+
+function findKnownFailure(output: string, seen: Circumstances): KnownFailure | undefined {
+  const withCode = (code: string) => knownFailures.find((failure) => failure.code === code);
+  const known = knownFailures.find((failure) => failure.pattern.test(output));
+  if (known?.code === 'write-failed' && seen.deviceIsFull) return withCode('no-space');
+  if (known?.code === 'image-missing' && seen.readFileExists) return withCode('backing-missing');
+  return known;
 }

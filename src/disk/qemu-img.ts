@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { type RunResult, run } from '../process/run.ts';
 import { type DiskFormat, type DiskImage, type DiskRange, imageName, rangeName } from './disk-image.ts';
-import { type CallFiles, describeQemuImgFailure } from './qemu-img-failure.ts';
+import { type CallFiles, type Circumstances, describeQemuImgFailure } from './qemu-img-failure.ts';
 
 export interface QemuImgOptions {
   readonly signal?: AbortSignal;
@@ -25,8 +28,18 @@ async function qemuImg(args: readonly string[], call: Call): Promise<RunResult> 
       ...(onProgress ? { onOutput: makeProgressReader(onProgress) } : {}),
     });
   } catch (error) {
-    throw describeQemuImgFailure(error, call);
+    throw describeQemuImgFailure(error, call, await lookAround(call));
   }
+}
+
+const fullBelowBytes = 2 ** 20;
+
+async function lookAround({ reads, writes }: CallFiles): Promise<Circumstances> {
+  const space = writes === undefined ? undefined : await statfs(dirname(resolve(writes))).catch(() => undefined);
+  return {
+    readFileExists: reads !== undefined && existsSync(reads),
+    deviceIsFull: space !== undefined && space.bavail * space.bsize < fullBelowBytes,
+  };
 }
 
 /** Reads `(12.50/100%)` from pieces of output, however they are cut. */

@@ -72,10 +72,8 @@ function renderOva({ members, manifest, problems, machine }: OvaDescription): st
   return [
     row('members', members.map(({ name, sizeBytes }) => `${name} (${formatSize(sizeBytes)})`).join(', ')),
     row('manifest', manifestText),
-    row(
-      'machine',
-      `${machine.name}${machine.title ? `: ${machine.title} ${machine.productVersion ?? ''}`.trimEnd() : ''}`,
-    ),
+    row('machine', machine.name),
+    ...(machine.title ? [row('product', `${machine.title}, version ${machine.productVersion ?? 'not told'}`)] : []),
     row('system', `${system}, ${machine.hardwareVersion ?? 'hardware version not told'}, firmware ${machine.firmware}`),
     row(
       'hardware',

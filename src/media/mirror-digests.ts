@@ -65,9 +65,14 @@ export class MirrorDigests {
       const path = findField(text, 'Filename');
       const sha256 = findField(text, 'SHA256');
       const size = findField(text, 'Size');
-      if (path && sha256 && size) this.#packages.set(path, { sha256, sizeBytes: Number(size) });
+      if (path && sha256 && size) this.#packages.set(detach(path), { sha256: detach(sha256), sizeBytes: Number(size) });
     }
   }
+}
+
+/** A copy of its own: V8 makes slices of a string point into it, which would keep the whole index in memory. */
+function detach(slice: string): string {
+  return Buffer.from(slice, 'latin1').toString('latin1');
 }
 
 /** An index decompressed, by its first bytes: a by-hash name does not tell the compression. */

@@ -3,7 +3,6 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Distro } from '../distro/schema.ts';
 import { findHostMirrors, type HostMirrors } from '../host/apt-sources.ts';
-import { thisHost } from '../host/facts.ts';
 import { type FolderFacts, readFolderFacts } from '../host/folder-facts.ts';
 import { readMemory } from '../host/memory.ts';
 import { packageRoot } from '../package-root.ts';
@@ -49,8 +48,8 @@ export async function readPlanFacts(request: PlanFactsRequest): Promise<PlanFact
     hashTemplates(join(packageRoot, templateFolders[request.family])),
   ]);
   return {
-    platform: thisHost.platform,
-    arch: thisHost.arch,
+    platform: process.platform,
+    arch: process.arch === 'arm64' ? 'arm64' : 'amd64',
     memoryBytes: memory.totalBytes,
     mirrors,
     output,

@@ -37,6 +37,12 @@ export function startTerminalProgress({ write, nowMs, debug }: RendererOptions):
   let rendering: Promise<unknown> = Promise.resolve();
   const refresh = setInterval(() => showState(current, nowMs()), 1_000).unref();
 
+  const note = (message: string): void => {
+    const phase = current ?? phases.values().next().value;
+    if (phase === undefined) write(`${message}\n`);
+    else if (phase.task) phase.task.output = message;
+    else phase.notes.push(message);
+  };
   const progress = (event: ProgressEvent): void => {
     switch (event.type) {
       case 'build-started':
@@ -56,9 +62,7 @@ export function startTerminalProgress({ write, nowMs, debug }: RendererOptions):
         phases.get(event.phase)?.end(event);
         break;
       case 'log':
-        if (event.level === 'debug' && !debug) break;
-        if (current) addNote(current, event.message);
-        else write(`${event.message}\n`);
+        if (event.level !== 'debug' || debug) note(event.message);
     }
     showState(current, nowMs());
   };
@@ -102,6 +106,8 @@ function renderPhases(phases: readonly ShownPhase[]): Promise<unknown> {
     // Signals are handled in one place, by lifecycle/signals.
     registerSignalListeners: false,
     renderer: 'default',
+    // It asks whether standard output is a terminal; results may go elsewhere, this goes to standard error.
+    forceTTY: true,
     fallbackRendererCondition: false,
     rendererOptions: { logger, collapseSkips: false, showErrorMessage: false },
   });
@@ -129,9 +135,4 @@ async function follow(phase: ShownPhase, task: Task): Promise<void> {
 function showState(phase: ShownPhase | undefined, nowMs: number): void {
   if (!phase?.task || phase.startMs === undefined) return;
   phase.task.title = `${phase.title}: ${describeProgress({ ...phase, elapsedSeconds: (nowMs - phase.startMs) / 1000 })}`;
-}
-
-function addNote(phase: ShownPhase, message: string): void {
-  if (phase.task) phase.task.output = message;
-  else phase.notes.push(message);
 }

@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { DiskImage } from '../disk/disk-image.ts';
 import { createDisk } from '../disk/qemu-img.ts';
-import { KvmimgError } from '../errors.ts';
+import { type Evidence, KvmimgError } from '../errors.ts';
 import { makeSshKeyPair } from '../guest/ssh-keys.ts';
 import { connectSsh, type SshSession } from '../guest/ssh-session.ts';
 import type { Scope } from '../lifecycle/scope.ts';
 import type { MachineDisk, MachineNetwork, MachineSpec } from '../machine/machine-spec.ts';
 import { startWatchedMachine, type WatchedMachine } from '../machine/machine-watch.ts';
-import { startSeedServer } from '../seed-server/seed-server.ts';
+import { type SeedServer, startSeedServer } from '../seed-server/seed-server.ts';
+import { waitUntil } from '../wait/wait-until.ts';
 import { makeNoCloudSeed } from './nocloud-seed.ts';
 
 /** The machine that an image is booted on: everything but its disks and its first-boot data. */
@@ -38,7 +39,6 @@ export interface BootOptions {
 export interface BootedImage {
   readonly guest: SshSession;
   readonly watched: WatchedMachine;
-  /** Host key that the image made for itself is not among these: the seed gives the one that the login verifies. */
   readonly secondsToLogin: number;
 }
 
@@ -46,39 +46,60 @@ const silenceLimitMs = 10 * 60_000;
 
 /**
  * Boots a throw-away overlay of an image with a NoCloud seed served by HTTP and announced by SMBIOS, as an
- * administrator would on bare metal, and logs in as the user that the seed declares.
+ * administrator would on bare metal, and logs in as the user that the seed declares. The host key is the one that the
+ * image made and printed on its console, so the first connection is verified.
  *
  * @throws KvmimgError `wait-limit`, `machine-exit`, `guest-panic`, with the last serial lines.
  */
 export async function bootImage(request: BootRequest, options: BootOptions): Promise<BootedImage> {
-  const { scope, workDir } = options;
-  const [userKey, hostKey] = await Promise.all([
-    makeSshKeyPair(workDir, 'user-key', options.signal),
-    makeSshKeyPair(workDir, 'host-key', options.signal),
-  ]);
-  const seed = makeNoCloudSeed({
-    instanceId: randomUUID(),
-    hostname: request.hostname,
-    user: request.user,
-    publicKey: userKey.publicKey,
-    hostKey,
-  });
-  const server = await startSeedServer({
-    scope,
-    routes: [
-      {
-        prefix: 'nocloud',
-        handle: ({ path }) => {
-          const body = seed.get(path.slice('nocloud/'.length));
-          return body === undefined ? { status: 404 } : { status: 200, body };
-        },
-      },
-    ],
-  });
-  const overlay = join(workDir, 'overlay.qcow2');
-  await createDisk({ path: overlay, format: 'qcow2', sizeBytes: request.diskSizeBytes, backing: request.image });
-  const { bus, nic, ...machine } = request.hardware;
+  const { scope, workDir, limitMs } = options;
+  const userKey = await makeSshKeyPair(workDir, 'user-key', options.signal);
+  const server = await serveFirstBoot(request, userKey.publicKey, scope);
   const startMs = performance.now();
+  const { watched, hostKey } = await startOverlay(request, server, options);
+  const witness = (): Evidence[] => [
+    {
+      title: 'First-boot requests',
+      lines: server.requests().map(({ method, path, status }) => `${method} ${path} ${status}`),
+    },
+    { title: 'Serial console', lines: watched.machine.lastSerialLines(15) },
+  ];
+  const hostPublicKey = await waitUntil({
+    subject: 'the booted image to print its SSH host key on the console',
+    hint: 'cloud-init prints it at the end of the first boot: did it find its first-boot data?',
+    limitMs,
+    intervalMs: 250,
+    signal: watched.signal,
+    check: hostKey,
+    witness,
+  });
+  const { privateKeyPath } = userKey;
+  const address = { port: watched.machine.sshPort ?? 0, user: request.user, privateKeyPath, hostPublicKey };
+  const guest = await connectSsh(address, { scope, signal: watched.signal, limitMs, witness });
+  return { guest, watched, secondsToLogin: (performance.now() - startMs) / 1000 };
+}
+
+function serveFirstBoot({ hostname, user }: BootRequest, publicKey: string, scope: Scope): Promise<SeedServer> {
+  const seed = makeNoCloudSeed({ instanceId: randomUUID(), hostname, user, publicKey });
+  const handle = ({ path }: { readonly path: string }) => {
+    const body = seed.get(path.slice('nocloud/'.length));
+    return body === undefined ? { status: 404 } : { status: 200, body };
+  };
+  return startSeedServer({ scope, routes: [{ prefix: 'nocloud', handle }] });
+}
+
+/** The running overlay, and the host key that it has printed, once it has. */
+async function startOverlay(
+  request: BootRequest,
+  server: SeedServer,
+  { workDir, scope, signal }: BootOptions,
+): Promise<{ readonly watched: WatchedMachine; readonly hostKey: () => string | undefined }> {
+  const overlay = join(workDir, 'overlay.qcow2');
+  const { path, format } = request.image;
+  const backing = { path: resolve(path), format };
+  await createDisk({ path: overlay, format: 'qcow2', sizeBytes: request.diskSizeBytes, backing });
+  const { bus, nic, ...machine } = request.hardware;
+  let hostKey: string | undefined;
   const watched = await startWatchedMachine(
     {
       ...machine,
@@ -87,29 +108,17 @@ export async function bootImage(request: BootRequest, options: BootOptions): Pro
       smbiosSystemSerial: `ds=nocloud;s=${server.guestUrl('nocloud/')}`,
       noReboot: false,
     },
-    { workDir: join(workDir, 'machine'), scope, signal: options.signal, silenceLimitMs },
-  );
-  const guest = await connectSsh(
     {
-      port: watched.machine.sshPort ?? 0,
-      user: request.user,
-      privateKeyPath: userKey.privateKeyPath,
-      hostPublicKey: hostKey.publicKey,
-    },
-    {
+      workDir: join(workDir, 'machine'),
       scope,
-      signal: watched.signal,
-      limitMs: options.limitMs,
-      witness: () => [
-        {
-          title: 'First-boot requests',
-          lines: server.requests().map((seen) => `${seen.method} ${seen.path} ${seen.status}`),
-        },
-        { title: 'Serial console', lines: watched.machine.lastSerialLines(15) },
-      ],
+      signal,
+      silenceLimitMs,
+      onSerialLine: (line) => {
+        hostKey ??= /ssh-ed25519 [A-Za-z0-9+/]{60,}=*/.exec(line)?.[0];
+      },
     },
   );
-  return { guest, watched, secondsToLogin: (performance.now() - startMs) / 1000 };
+  return { watched, hostKey: () => hostKey };
 }
 
 /** Waits for the first boot to be complete. @throws KvmimgError `first-boot` with what failed. */

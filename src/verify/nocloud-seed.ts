@@ -7,8 +7,6 @@ export interface FirstBoot {
   readonly user: string;
   /** OpenSSH public key that lets the user in. */
   readonly publicKey: string;
-  /** The SSH host key of this boot, so that the first connection is verified. */
-  readonly hostKey?: { readonly privateKey: string; readonly publicKey: string };
 }
 
 /** The four files that NoCloud asks for below its seed URL, by name. */
@@ -23,9 +21,6 @@ export function makeNoCloudSeed(firstBoot: FirstBoot): ReadonlyMap<string, strin
         ssh_authorized_keys: [firstBoot.publicKey],
       },
     ],
-    ...(firstBoot.hostKey
-      ? { ssh_keys: { ed25519_private: firstBoot.hostKey.privateKey, ed25519_public: firstBoot.hostKey.publicKey } }
-      : {}),
   };
   return new Map([
     ['meta-data', stringify({ 'instance-id': firstBoot.instanceId, 'local-hostname': firstBoot.hostname })],

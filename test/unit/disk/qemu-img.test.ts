@@ -73,14 +73,29 @@ describe('describeQemuImgFailure', () => {
   ] as const;
 
   it.each(cases)('%s', (line, code, path) => {
-    const described = describeQemuImgFailure(failure(line), files);
+    const described = describeQemuImgFailure(failure(line), files, { readFileExists: false, deviceIsFull: false });
     expect(described).toMatchObject({ code, message: expect.stringContaining(path) });
     expect(described).toMatchObject({ evidence: [{ title: 'Command' }, { lines: [line] }] });
   });
 
   it('leaves what it does not know as it is', () => {
     const unknown = failure('something new');
-    expect(describeQemuImgFailure(unknown, files)).toBe(unknown);
+    expect(describeQemuImgFailure(unknown, files, { readFileExists: true, deviceIsFull: true })).toBe(unknown);
+  });
+
+  it('tells a full device by itself where qemu-img calls it an invalid argument', () => {
+    const error = failure('error while writing at byte 7274496: Invalid argument');
+    const seen = { readFileExists: true, deviceIsFull: true };
+    expect(describeQemuImgFailure(error, files, seen)).toMatchObject({ code: 'no-space' });
+    expect(describeQemuImgFailure(error, files, { ...seen, deviceIsFull: false })).toMatchObject({
+      code: 'write-failed',
+    });
+  });
+
+  it('blames the backing file when the image itself is there', () => {
+    const error = failure("Could not open 'base.qcow2': No such file or directory");
+    const seen = { readFileExists: true, deviceIsFull: false };
+    expect(describeQemuImgFailure(error, files, seen)).toMatchObject({ code: 'backing-missing' });
   });
 });
 

@@ -119,7 +119,8 @@ describe('finishVmdk', () => {
     await finishVmdk(path, 'disk.vmdk');
     const finished = await readFile(path);
     expect(finished.length).toBe(grainsEndBytes + 512);
-    expect(finished.subarray(65_536, grainsEndBytes)).toEqual(bytes.subarray(65_536, grainsEndBytes));
+    const grainsKept = finished.subarray(65_536, grainsEndBytes).equals(bytes.subarray(65_536, grainsEndBytes));
+    expect(grainsKept).toBe(true);
     expect(finished.subarray(grainsEndBytes).every((byte) => byte === 0)).toBe(true);
   });
 
@@ -140,7 +141,7 @@ describe('finishVmdk', () => {
       return readFile(join(folder, name));
     };
     const first = await write('one.vmdk', grains, '11111111');
-    expect(await write('two.vmdk', grains, '22222222')).toEqual(first);
+    expect(first.equals(await write('two.vmdk', grains, '22222222'))).toBe(true);
     const other = await write('three.vmdk', new Map([[1, Buffer.from('x')]]), '11111111');
     const cidOf = (bytes: Buffer) => findDescriptorValue(bytes.toString('latin1', 512, 4096), 'CID');
     expect(cidOf(other)).not.toBe(cidOf(first));
