@@ -1,3 +1,4 @@
+import { KvmimgError } from '../errors.ts';
 import type { Scope } from '../lifecycle/scope.ts';
 import type { WatchedMachine } from '../machine/machine-watch.ts';
 import { openMirrorCache } from '../media/mirror-cache.ts';
@@ -20,6 +21,8 @@ export interface GuestServices {
   readonly addToMirror: (entries: Iterable<readonly [path: string, content: Uint8Array | string]>) => void;
   /** From now on requests and log lines are signs of life of this machine, and failures are its failures. */
   readonly attach: (watched: WatchedMachine, onMessage?: (message: InstallerMessage) => void) => void;
+  /** Asks the mirrors for their indices before a guest does. @throws KvmimgError that says what is wrong with one. */
+  readonly checkMirrors: () => Promise<void>;
   readonly mirrorStats: () => MirrorStats;
   /** `TIME METHOD PATH STATUS`, oldest first. */
   readonly requestLines: () => readonly string[];
@@ -39,13 +42,17 @@ export async function startGuestServices(
   const files = new Map<string, string>();
   const local = new Map<string, Uint8Array | string>();
   let audience: Audience | undefined;
+  let lastFailure: KvmimgError | undefined;
   const mirror = openMirrorCache({
     ...access,
     cacheDir: plan.cacheDir,
     upstreams: { debian: plan.mirrors.build, 'debian-security': plan.mirrors.buildSecurity },
     local,
     signal,
-    onUpstreamFailure: ({ error }) => audience?.watched.fail(error),
+    onUpstreamFailure: ({ error }) => {
+      lastFailure = error;
+      audience?.watched.fail(error);
+    },
   });
   const syslog = await startSyslogReceiver({
     scope,
@@ -79,9 +86,28 @@ export async function startGuestServices(
     attach: (watched, onMessage) => {
       audience = { watched, onMessage };
     },
+    checkMirrors: async () => {
+      const { codename } = plan.distro;
+      for (const path of [
+        `debian/dists/${codename}/InRelease`,
+        `debian-security/dists/${codename}-security/InRelease`,
+      ]) {
+        const { status } = await mirror.handle({ method: 'HEAD', path });
+        if (status !== 200) throw lastFailure ?? mirrorWithoutSuite(plan, path, status);
+      }
+    },
     mirrorStats: mirror.stats,
     requestLines: () => requestLines(seed),
   };
+}
+
+function mirrorWithoutSuite(plan: Plan, path: string, status: number): KvmimgError {
+  const base = path.startsWith('debian/') ? plan.mirrors.build : plan.mirrors.buildSecurity;
+  return new KvmimgError({
+    code: 'mirror-without-suite',
+    message: `The mirror ${base} does not have ${plan.distro.title}: ${path.slice(path.indexOf('/') + 1)} answers ${status}.`,
+    hint: 'Name another mirror with --mirror, or with `mirror` and `securityMirror` in the recipe.',
+  });
 }
 
 function serveText(body: string | undefined) {

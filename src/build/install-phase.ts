@@ -27,7 +27,9 @@ import type { PhaseClock, Tell } from './phase-clock.ts';
  * @throws KvmimgError of whatever stopped it, with the installer's log, the serial console and a screenshot.
  */
 export async function install(run: BuildRun, clock: PhaseClock): Promise<LayerProduct> {
-  const media = await clock.run('media', "Fetch the installer's files", (tell) => {
+  const media = await clock.run('media', "Fetch the installer's files", async (tell) => {
+    tell('asking the mirror');
+    await run.services.checkMirrors();
     const onProgress = (done: number, total: number | undefined): void =>
       tell('fetching', total ? done / total : undefined);
     return fetchDebianMedia(run.plan, run.access, { signal: run.signal, onProgress });

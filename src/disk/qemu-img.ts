@@ -79,11 +79,7 @@ export async function createDisk(disk: NewDisk, options: QemuImgOptions = {}): P
   const { path, format, sizeBytes, backing } = disk;
   const backingArgs = backing ? ['-b', backing.path, '-F', backing.format] : [];
   const sizeArgs = sizeBytes === undefined ? [] : [String(sizeBytes)];
-  await qemuImg(['create', '-q', '-f', format, ...backingArgs, path, ...sizeArgs], {
-    ...options,
-    writes: path,
-    ...(backing ? { reads: backing.path } : {}),
-  });
+  await qemuImg(['create', '-q', '-f', format, ...backingArgs, path, ...sizeArgs], { ...options, writes: path });
 }
 
 export interface Conversion {

@@ -7,8 +7,8 @@ import { packageRoot } from '../package-root.ts';
 import type { Arch } from '../recipe/schema.ts';
 import { type Distro, distroSchema, type InstallerLock, installerLockSchema } from './schema.ts';
 
-/** Where kvmimg's own facts are. */
-export const distrosDir = join(packageRoot, 'distros');
+/** Where the facts are: kvmimg's own, or a folder of the user's that stands in for them. */
+export const distrosDir = process.env.KVMIMG_DISTROS_DIR ?? join(packageRoot, 'distros');
 
 /** Ids of all distros, sorted. */
 export async function listDistroIds(dir: string = distrosDir): Promise<readonly string[]> {

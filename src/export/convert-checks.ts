@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { BackingFile } from '../disk/disk-info.ts';
 import { measureDisk } from '../disk/qemu-img.ts';
 import type { Problem } from '../errors.ts';
-import { readFolderFacts } from '../host/folder-facts.ts';
+import { type FolderFacts, readFolderFacts } from '../host/folder-facts.ts';
 import { formatSize } from '../recipe/quantities.ts';
 import type { Format } from '../recipe/schema.ts';
 import type { Output } from './export-images.ts';
@@ -54,14 +54,18 @@ interface SpaceRequest {
   readonly source: ImageSource;
 }
 
-/** The least that the outputs take against what is free: lets a tight conversion try, stops one that cannot succeed. */
 export async function findSpaceProblems({ outputDir, formats, source }: SpaceRequest): Promise<Problem[]> {
-  const dataBytes = await measureDisk(source.disk);
+  return judgeSpace(await measureDisk(source.disk), formats, await readFolderFacts(resolve(outputDir)));
+}
+
+/** The least that the outputs take against what is free: lets a tight conversion try, stops one that cannot succeed. */
+export function judgeSpace(dataBytes: number, formats: readonly Format[], folder: FolderFacts): Problem[] {
   // An OVA alone needs its VMDK beside it for a while.
   const written = formats.includes('ova') ? [...new Set([...formats, 'vmdk' as const])] : formats;
   const neededBytes = written.reduce((sum, format) => sum + dataBytes * formatShares[format], 0);
-  const { freeBytes, path, obstacle } = await readFolderFacts(resolve(outputDir));
+  const { path, obstacle, freeBytes } = folder;
   if (obstacle || freeBytes >= neededBytes) return [];
-  const message = `no space for the outputs: ${path} has ${formatSize(freeBytes)} free, ${formatSize(neededBytes)} are needed at least`;
+  const needed = `${formatSize(neededBytes)} are needed at least`;
+  const message = `no space for the outputs: ${path} has ${formatSize(freeBytes)} free, ${needed}`;
   return [{ place: '--output', message, hint: 'Free some space there, or choose a folder on another disk.' }];
 }

@@ -3,7 +3,9 @@ import { type DiskInfo, readDiskInfo } from '../disk/disk-info.ts';
 import { readImageKind } from '../disk/image-kind.ts';
 import { checkDisk, type QemuImgOptions } from '../disk/qemu-img.ts';
 import { KvmimgError } from '../errors.ts';
+import { withByteSource } from './byte-source.ts';
 import { diskOfOva, findManifestProblems, type OvaContents, readOva } from './ova-reader.ts';
+import { readVmdkExtent } from './vmdk-extent.ts';
 
 /** An image that a user handed over: the disk in it, and the OVA around it if there is one. */
 export interface ImageSource {
@@ -33,11 +35,20 @@ export async function openImage(path: string, options: QemuImgOptions = {}): Pro
 /**
  * What is wrong with the source, so that a conversion would write a damaged disk: digests of the OVA's manifest, and the
  * image's own tables. A qcow2 that was cut off reads as zeros without any error, and only this shows it.
+ *
+ * @throws KvmimgError `vmdk-damaged`.
  */
 export async function findSourceProblems(source: ImageSource, options: QemuImgOptions = {}): Promise<string[]> {
-  const manifestProblems = source.ova ? await findManifestProblems(source.ova, options) : [];
-  if (source.disk.format !== 'qcow2') return manifestProblems;
-  const check = await checkDisk(source.disk, options);
-  const isDamaged = check.state === 'corrupt' || source.info.markedCorrupt;
+  const { disk, info, ova } = source;
+  if (isSparseVmdk(info)) await withByteSource(disk, readVmdkExtent);
+  const manifestProblems = ova ? await findManifestProblems(ova, options) : [];
+  if (disk.format !== 'qcow2') return manifestProblems;
+  const check = await checkDisk(disk, options);
+  const isDamaged = check.state === 'corrupt' || info.markedCorrupt;
   return [...manifestProblems, ...(isDamaged ? ['its tables are damaged, or it was cut off (qemu-img check)'] : [])];
+}
+
+/** A VMDK that is one sparse extent; others are a text that names the files of the extents. */
+export function isSparseVmdk(info: DiskInfo): boolean {
+  return info.subformat === 'streamOptimized' || info.subformat === 'monolithicSparse';
 }

@@ -8,7 +8,7 @@ import { type BuildRecord, findBuildRecord } from './build-record.ts';
 import { withByteSource } from './byte-source.ts';
 import type { WorkOptions } from './export-format.ts';
 import { readDigest } from './file-digest.ts';
-import { type ImageSource, openImage } from './image-source.ts';
+import { type ImageSource, isSparseVmdk, openImage } from './image-source.ts';
 import { findReferenceProblems, findTarProblems } from './ova-check.ts';
 import { findManifestProblems, type OvaContents } from './ova-reader.ts';
 import type { OvfDescription } from './ovf-reader.ts';
@@ -118,10 +118,8 @@ async function describeQcow2({ disk, info }: OpenDisk, reading: { readonly signa
   return { compat: info.compat, compressedFraction, check: info.markedCorrupt ? 'corrupt' : check.state };
 }
 
-/** A VMDK whose extents are files of their own (monolithicFlat) has no header to tell more. */
 async function describeVmdk({ disk, info }: OpenDisk) {
-  const isSparse = info.subformat === 'streamOptimized' || info.subformat === 'monolithicSparse';
-  if (!isSparse) return {};
+  if (!isSparseVmdk(info)) return {};
   const { header, descriptor, endsWithMarker } = await withByteSource(disk, readVmdkExtent);
   const vmdk = {
     subformat: info.subformat,

@@ -179,7 +179,8 @@ async function endsWithZeroSector(source: ByteSource): Promise<boolean> {
 
 async function readOrFail(source: ByteSource, offset: number, length: number, what: string): Promise<Buffer> {
   const bytes = await source.read(offset, length);
-  if (!bytes) throw damaged(`${what} would lie at byte ${offset}, the file has ${source.sizeBytes} bytes`);
+  if (!bytes)
+    throw damaged(`${what} would lie at byte ${offset}, the file has only ${source.sizeBytes}, so it was cut off`);
   return bytes;
 }
 

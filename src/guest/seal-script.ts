@@ -24,7 +24,11 @@ export const leftoverMark = 'kvmimg-seal: leftover: ';
 const aptSources = (facts: SealFacts): string => `
 rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/* /var/cache/apt/*.bin
 rm -f /etc/apt/sources.list /etc/apt/sources.list~ /etc/apt/sources.list.d/* /etc/apt/apt.conf /etc/apt/apt.conf.d/*kvmimg*
-mkdir -p /var/lib/apt/lists/partial /var/cache/apt/archives/partial
+# What d-i leaves for its own runs of apt.
+rm -f /etc/apt/apt.conf.d/00InstallRecommends /etc/apt/apt.conf.d/00trustcdrom /etc/apt/apt.conf.d/00IgnoreTimeConflict
+mkdir -p /var/lib/apt/lists/partial /var/lib/apt/lists/auxfiles /var/cache/apt/archives/partial
+chown _apt:root /var/lib/apt/lists/partial
+chmod 700 /var/lib/apt/lists/partial
 cat >/etc/apt/sources.list.d/debian.sources <<'END'
 Types: deb
 URIs: ${facts.mirror}
@@ -62,8 +66,11 @@ rm -f /etc/sudoers.d/90-cloud-init-users
 rm -f /etc/netplan/50-cloud-init.yaml /etc/network/interfaces.d/50-cloud-init /etc/systemd/network/10-cloud-init-*
 rm -f /etc/udev/rules.d/*persistent-net* /etc/udev/rules.d/85-net-persist-cloud-init.rules
 rm -rf /var/lib/dhcp/* /var/lib/dhcpcd/* /var/lib/NetworkManager/* /var/lib/systemd/network/*
-if [ -f /etc/network/interfaces ]; then
+# netcfg writes the build machine's interface, also where no ifupdown will read it.
+if command -v ifup >/dev/null; then
   printf 'source /etc/network/interfaces.d/*\\n\\nauto lo\\niface lo inet loopback\\n' >/etc/network/interfaces
+else
+  rm -rf /etc/network /etc/networks
 fi
 `,
   },
@@ -80,10 +87,10 @@ rm -f /etc/mailname
     title: 'machine identity',
     script: `
 rm -f /etc/ssh/ssh_host_*
-rm -f /var/lib/dbus/machine-id /var/lib/systemd/random-seed /var/lib/systemd/credential.secret
+rm -f /var/lib/dbus/machine-id /var/lib/systemd/random-seed /var/lib/systemd/credential.secret /boot/efi/loader/random-seed
 : >/etc/machine-id
 chmod 0444 /etc/machine-id
-rm -f /etc/iscsi/initiatorname.iscsi /etc/nvme/hostnqn /etc/nvme/hostid
+rm -f /etc/iscsi/initiatorname.iscsi /etc/nvme/hostnqn /etc/nvme/hostid /boot/grub/device.map /swapfile /swap.img
 if command -v grub-editenv >/dev/null && [ -f /boot/grub/grubenv ]; then grub-editenv /boot/grub/grubenv create; fi
 `,
   },
@@ -119,13 +126,15 @@ for second in 1 2 3 4 5 6 7 8 9 10; do pgrep -u ${user} >/dev/null || break; sle
 pkill -KILL -u ${user} || true
 userdel -f -r ${user} 2>/dev/null
 rm -f /etc/sudoers.d/${facts.buildUser} /etc/passwd- /etc/shadow- /etc/group- /etc/gshadow- /etc/subuid- /etc/subgid-
-rm -rf /var/lib/sudo /var/lib/systemd/linger /var/lib/systemd/timers/* /var/lib/systemd/timesync/*
+rm -rf /var/lib/sudo /var/mail/${facts.buildUser} /var/lib/systemd/linger
+for state in timers timesync coredump pstore rfkill backlight; do rm -rf /var/lib/systemd/$state/*; done
+rm -rf /var/lib/private/systemd/*
 systemctl stop systemd-journald.socket systemd-journald-dev-log.socket systemd-journald-audit.socket systemd-journald.service 2>/dev/null
-rm -rf /var/log/journal/* /var/log/installer /var/log/private/*
+rm -rf /var/log/journal/* /var/log/installer /var/log/private/* /var/log/apt/*
 find /var/log -type f \\( -name '*.gz' -o -name '*.[0-9]' -o -name '*.log' -o -name 'syslog' \\) -delete
 find /var/log -type f -exec truncate -s 0 {} +
 rm -f /var/cache/debconf/*-old /var/lib/dpkg/*-old /var/backups/* /var/lib/systemd/random-seed
-rm -rf /var/cache/ldconfig /var/lib/update-notifier
+rm -rf /var/cache/ldconfig /var/cache/man/* /var/crash/* /var/lib/update-notifier /lost+found/*
 find /tmp /var/tmp -mindepth 1 -delete 2>/dev/null
 failed=0
 leftover() { failed=1; echo "${leftoverMark}$1"; }

@@ -30,7 +30,8 @@ export interface FetchOptions {
 interface Refusal {
   readonly url: string;
   readonly reason: string;
-  readonly error?: unknown;
+  /** Set where the server could not be asked at all. */
+  readonly error?: KvmimgError;
 }
 
 /**
@@ -111,18 +112,22 @@ function describeStatus(result: { readonly kind: string; readonly status?: numbe
 
 function notFetched(file: PinnedFile, refusals: readonly Refusal[]): KvmimgError {
   const name = basename(file.path);
-  const evidence = [{ title: 'Tried', lines: refusals.map(({ url, reason }) => `${url}: ${reason}`) }];
-  const failure = refusals.find(({ error }) => error instanceof KvmimgError)?.error;
-  if (failure instanceof KvmimgError) {
-    const { code, message, hint } = failure;
-    return new KvmimgError({ code, message, hint, evidence, cause: failure });
+  const evidence = [{ title: 'Tried', lines: refusals.map(describeRefusal) }];
+  const [first] = refusals;
+  if (first?.error && refusals.every(({ error }) => error !== undefined)) {
+    const { code, message, hint } = first.error;
+    return new KvmimgError({ code, message, hint, evidence, cause: first.error });
   }
   return new KvmimgError({
     code: 'media-missing',
-    message: `No server has ${name}: ${refusals.map(({ url, reason }) => `${url} ${reason}`).join(', ')}.`,
+    message: `No server has ${name}: ${refusals.map(describeRefusal).join('; ')}.`,
     hint: `${mediaHint(file)}, or make a fresh lock with kvmimg lock.`,
     evidence,
   });
+}
+
+function describeRefusal({ url, reason }: Refusal): string {
+  return `${url}: ${reason.replace(/\.$/, '')}`;
 }
 
 function wrongDigest(url: string, file: PinnedFile, digest: ContentDigest): KvmimgError {

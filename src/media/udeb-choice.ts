@@ -33,8 +33,8 @@ const droppedFields: readonly string[] = [
 ];
 
 /**
- * The udebs that an install needs beyond the initrd: those that d-i loads by itself and suit the kernel, the extra ones,
- * and what all these depend on. Sorted by name.
+ * The udebs that an install needs beyond the initrd: those that d-i loads by itself and that suit the kernel, the extra
+ * ones, and what all these depend on. Sorted by name.
  */
 export function chooseUdebs({ index, initrd, kernelVersion, extra }: UdebChoice): Udeb[] {
   const usable = index.filter((udeb) => (udeb.get('Kernel-Version') ?? kernelVersion) === kernelVersion);

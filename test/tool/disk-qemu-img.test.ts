@@ -94,8 +94,10 @@ describe('failures', () => {
     await createDisk({ ...orphan, backing: lost });
     await rm(lost.path);
     await expect(readDiskInfo(orphan.path)).rejects.toMatchObject({ code: 'backing-missing' });
-    await expect(createDisk({ ...qcow2At('new.qcow2'), backing: lost })).rejects.toMatchObject({
-      code: 'image-missing',
+    const failed = createDisk({ ...qcow2At('new.qcow2'), backing: lost });
+    await expect(failed).rejects.toMatchObject({
+      code: 'backing-missing',
+      message: expect.stringContaining('new.qcow2'),
     });
     expect(await readdir(folder)).not.toContain('new.qcow2');
   });

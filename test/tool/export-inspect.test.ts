@@ -120,6 +120,9 @@ describe('inspectImage', () => {
     expect((await inspectImage(join(folder, 'link.raw'))).format).toBe('raw');
     const path = join(folder, 'a.txt');
     await writeFile(path, 'hello\n');
-    await expect(inspectImage(path)).rejects.toMatchObject({ code: 'not-an-image', message: /a text file/ });
+    await expect(inspectImage(path)).rejects.toMatchObject({
+      code: 'not-an-image',
+      message: expect.stringContaining('a text file'),
+    });
   });
 });

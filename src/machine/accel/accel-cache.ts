@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -52,7 +53,7 @@ export async function readCachedProbe(cacheDir: string, key: string): Promise<Pr
 /** Keeps a result. Does nothing where the cache cannot be written: the next build asks again. */
 export async function writeCachedProbe(cacheDir: string, key: string, result: ProbeResult): Promise<void> {
   const path = cachePath(cacheDir);
-  const partial = `${path}.${process.pid}.partial`;
+  const partial = `${path}.${randomBytes(4).toString('hex')}.partial`;
   try {
     await mkdir(cacheDir, { recursive: true });
     const file = await open(partial, 'w');

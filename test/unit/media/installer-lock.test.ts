@@ -62,7 +62,8 @@ async function startArchive({ initrdKernel = '6.12', acquireByHash = true }: Mir
 
 function describePackage(name: string, fields: string, content: string | Uint8Array = name): string {
   const size = Buffer.byteLength(content);
-  return `Package: ${name}\nVersion: 1\n${fields}\nFilename: pool/${name}\nSize: ${size}\nSHA256: ${sha256Of(content)}\n`;
+  const file = `Filename: pool/${name}\nSize: ${size}\nSHA256: ${sha256Of(content)}\n`;
+  return `Package: ${name}\nVersion: 1\n${fields}\n${file}`;
 }
 
 let fixture: MediaFixture;

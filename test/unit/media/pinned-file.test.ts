@@ -143,6 +143,14 @@ describe('fetchPinned', () => {
     expect(error.hint).toContain('--media');
   });
 
+  it('names both where the mirror has not the file and the archive cannot be reached', async () => {
+    const mirror = await fixture.startMirror();
+    const urls = [mirror.url, await makeDeadUrl()];
+    const error = await failureOf(fetchPinned(file, fixture.sources({ urls }), { signal: fixture.signal }));
+    expect(error.code).toBe('media-missing');
+    expect(error.message).toMatch(/: answers 404; .*cannot be reached: connection refused\.$/);
+  });
+
   it('says at once that a mirror cannot be reached', async () => {
     const url = await makeDeadUrl();
     const started = performance.now();

@@ -62,7 +62,7 @@ describe('makeUdebIndex', () => {
     expect(parseStanzas(packages)[1]?.has('Depends')).toBe(false);
   });
 
-  it('has a Release with what net-retriever reads: components, and the digests in a list that ends the file', async () => {
+  it('has a Release with what net-retriever reads: components, and a list of digests', async () => {
     const index = await makeIndex();
     const release = index.get('dists/kvmimg/Release') ?? '';
     expect(release).toMatch(/^Components: main$/m);

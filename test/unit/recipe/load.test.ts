@@ -99,14 +99,14 @@ provision:
       'node.yaml:5:10 hostname: has no value',
       'node.yaml:9:27 users[1].sshKeys[0]: must be an SSH public key, not "rubbish"',
       'node.yaml:12:14 provision[0].timeout: must be a duration such as 90s, 10m or 2h, not "soon"',
-      'node.yaml:14:47 provision[1].files[0].mode: must be text, not 644 (Put it in quotes.)',
+      'node.yaml:14:46 provision[1].files[0].mode: must be text, not 644 (Put it in quotes.)',
       'node.yaml:15:9 provision[1].files[1]: must have exactly one of content and source',
       'node.yaml:17:5 provision[3]: must have exactly one of packages, files, sysctls, services, scripts',
       '--format: must be one of qcow2, raw, vmdk, ova, not "vdi"',
       'node.yaml:9:12 users[1].name: "ops" is at users[0].name already',
       'node.yaml:15:16 provision[1].files[1].path: "/etc/motd" is at provision[1].files[0].path already',
-      `node.yaml:15:50 provision[1].files[1].source: there is no file ${join(dir, 'x')}`,
-      `node.yaml:16:23 provision[2].scripts[0].source: there is no file ${join(dir, 'gone.sh')}`,
+      `node.yaml:15:48 provision[1].files[1].source: there is no file ${join(dir, 'x')}`,
+      `node.yaml:16:24 provision[2].scripts[0].source: there is no file ${join(dir, 'gone.sh')}`,
     ]);
   });
 
@@ -118,8 +118,16 @@ provision:
     ['a key given twice', 'distro: a\ndistro: b\n', ['node.yaml:2:1: this key is given twice']],
     ['two documents', 'distro: a\n---\ndistro: b\n', ['node.yaml:2:1: must hold one document, not several']],
     ['no distro', 'cpus: 2\n', ['node.yaml:1:1 distro: is required']],
-    ['an unknown key', 'distro: debian-13\nmemroy: 1\n', ['node.yaml:2:1 memroy: is not a setting (Did you mean memory?)']],
-    ['a key that JavaScript knows', 'distro: debian-13\n__proto__: {cpus: 3}\n', ['node.yaml:2:1 __proto__: is not a setting']],
+    [
+      'an unknown key',
+      'distro: debian-13\nmemroy: 1\n',
+      ['node.yaml:2:1 memroy: is not a setting (Did you mean memory?)'],
+    ],
+    [
+      'a key that JavaScript knows',
+      'distro: debian-13\n__proto__: {cpus: 3}\n',
+      ['node.yaml:2:1 __proto__: is not a setting'],
+    ],
   ];
   it.each(files)('finds the mistake in %s', async (_, text, expected) => {
     const loaded = await load(text);
@@ -167,7 +175,7 @@ provision:
     ['mirror', 'ftp://example.org'],
     ['mirror', 'http://user:secret@example.org/debian'],
     ['mirror', 'http://example.org/debian?x=1'],
-    ['mirror', "\"http://example.org/'$(reboot)'\""],
+    ['mirror', '"http://example.org/\'$(reboot)\'"'],
     ['disk.size', '8GB8'],
     ['disk.size', '8000001'],
     ['disk.size', '3TiB'],
@@ -195,7 +203,13 @@ provision:
 
   it('takes the last word of file, --set and flags', async () => {
     const { recipe } = await load('distro: debian-13\ncpus: 1\narch: amd64\n', {
-      sets: ['cpus=2', 'cpus=3', 'arch=amd64', 'users[0]={name: ops, sshKeys: [ssh-ed25519 AAAA]}', 'users[0].sudo=false'],
+      sets: [
+        'cpus=2',
+        'cpus=3',
+        'arch=amd64',
+        'users[0]={name: ops, sshKeys: [ssh-ed25519 AAAA]}',
+        'users[0].sudo=false',
+      ],
       flags: [{ path: ['arch'], value: 'arm64', place: '--arch' }],
     });
     expect(recipe).toMatchObject({ cpus: 3, arch: 'arm64', firmware: 'uefi', users: [{ name: 'ops', sudo: false }] });

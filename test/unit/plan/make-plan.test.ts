@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest';
+import { makePlan, type PlanInputs } from '../../../src/plan/make-plan.ts';
+import type { Plan } from '../../../src/plan/plan.ts';
+import { makeInputs } from './plan-inputs.ts';
+
+function planOf(inputs: PlanInputs): Plan {
+  const made = makePlan(inputs);
+  if ('problems' in made) throw new Error(JSON.stringify(made.problems));
+  return made.plan;
+}
+
+function problemsOf(inputs: PlanInputs): string[] {
+  const made = makePlan(inputs);
+  return 'problems' in made ? made.problems.map((problem) => `${problem.place}: ${problem.message}`) : [];
+}
+
+describe('makePlan', () => {
+  it('describes the whole build', () => {
+    const plan = planOf(makeInputs({ recipe: { name: 'web', formats: ['qcow2', 'ova'] } }));
+    expect(plan).toMatchObject({
+      planVersion: 1,
+      name: 'web',
+      outputs: [
+        { format: 'qcow2', path: '/out/web.qcow2' },
+        { format: 'ova', path: '/out/web.ova' },
+      ],
+      manifestPath: '/out/web.manifest.json',
+      layerKeys: { provision: [] },
+    });
+    expect(plan.distro.skipUdebs).toEqual(['jfs-modules-6.1-amd64-di']);
+    expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
+  });
+
+  it('has a digest of everything in it, the same for the same', () => {
+    const digest = planOf(makeInputs({})).digest;
+    expect(planOf(makeInputs({})).digest).toBe(digest);
+    expect(planOf(makeInputs({ recipe: { cpus: 3 } })).digest).not.toBe(digest);
+    expect(planOf(makeInputs({ options: { force: true } })).digest).not.toBe(digest);
+  });
+
+  const mirrors = { main: 'http://near.example.org/debian', security: undefined };
+  it.each([
+    ['the public mirror', {}, 'http://public.example.org/debian', 'public default'],
+    ["the host's", { facts: { mirrors } }, 'http://near.example.org/debian', "this host's apt configuration"],
+    [
+      "the recipe's",
+      { facts: { mirrors }, recipe: { mirror: 'http://mine.example.org/d/' } },
+      'http://mine.example.org/d',
+      'recipe',
+    ],
+  ])('builds from %s', (_, changes, build, source) => {
+    const plan = planOf(makeInputs(changes));
+    expect(plan.mirrors).toMatchObject({ build, source, image: 'http://public.example.org/debian' });
+    expect(plan.mirrors.buildSecurity).toBe('http://public.example.org/debian-security');
+  });
+
+  it('does not take a Debian host for the mirror of another family', () => {
+    const plan = planOf(makeInputs({ facts: { mirrors }, distro: { family: 'ubuntu' } }));
+    expect(plan.mirrors.build).toBe('http://public.example.org/debian');
+  });
+});
+
+describe('problems of a plan', () => {
+  const full = { path: '/full', obstacle: undefined, freeBytes: 2 ** 20, fileSystem: 7 };
+  const locked = { path: '/locked', obstacle: '/locked may not be written by this user', freeBytes: 0, fileSystem: 8 };
+  const cases: readonly [string, Parameters<typeof makeInputs>[0], readonly string[]][] = [
+    ['an architecture that is not built', { recipe: { arch: 'arm64' } }, ['arch: Testian 1 cannot be built for arm64']],
+    ['a missing lock', { withoutLock: true }, ['arch: there is no installer lock of testian-1 for amd64']],
+    [
+      'an arm64 machine with a BIOS',
+      { recipe: { arch: 'arm64', firmware: 'bios' }, distro: { arches: ['arm64'] } },
+      ['firmware: arm64 machines have no BIOS'],
+    ],
+    [
+      'KVM on a Mac',
+      { facts: { platform: 'darwin' }, options: { accel: 'kvm' } },
+      ["--accel: kvm does not exist on this host's system (darwin)"],
+    ],
+    [
+      'KVM for a foreign architecture',
+      { facts: { arch: 'arm64' }, options: { accel: 'kvm' } },
+      ["--accel: kvm runs guests of this host's own architecture only, not amd64"],
+    ],
+    [
+      'too little memory',
+      { recipe: { memory: '512MiB' } },
+      ['memory: the installer of Testian 1 needs 1.0 GiB, not 512 MiB'],
+    ],
+    [
+      'more memory than there is',
+      { recipe: { memory: '32GiB' } },
+      ['memory: 32.0 GiB is more than this host has (16.0 GiB)'],
+    ],
+    ['a small disk', { recipe: { disk: { size: '1GiB' } } }, ['disk.size: Testian 1 needs 3.0 GiB, not 1.0 GiB']],
+    [
+      'an output folder that is locked',
+      { facts: { output: locked } },
+      ['--output: /locked cannot be written: /locked may not be written by this user'],
+    ],
+    [
+      'a cache that is locked',
+      { facts: { cache: locked } },
+      ['KVMIMG_CACHE_DIR: /locked cannot be written: /locked may not be written by this user'],
+    ],
+    [
+      'a full cache',
+      { facts: { cache: full } },
+      ['KVMIMG_CACHE_DIR: no space for the disk: /full has 1.0 MiB free, 1.0 GiB are needed at least'],
+    ],
+    [
+      'a full output folder',
+      { recipe: { formats: ['raw'] }, facts: { output: full } },
+      ['--output: no space for the outputs: /full has 1.0 MiB free, 1.0 GiB are needed at least'],
+    ],
+    [
+      'one file system for both',
+      {
+        recipe: { formats: ['raw'] },
+        facts: { cache: { ...full, freeBytes: 1.5 * 2 ** 30 }, output: { ...full, freeBytes: 1.5 * 2 ** 30 } },
+      },
+      ['KVMIMG_CACHE_DIR: no space for the disk: /full has 1.5 GiB free, 2.0 GiB are needed at least'],
+    ],
+    [
+      'outputs that exist',
+      { facts: { existingOutputs: ['/out/a.ova', '/out/a.raw'] } },
+      ['/out/a.ova: exists already', '/out/a.raw: exists already'],
+    ],
+  ];
+  it.each(cases)('tell of %s', (_, changes, expected) => {
+    expect(problemsOf(makeInputs(changes))).toEqual(expected);
+  });
+
+  it('come all at once', () => {
+    const inputs = makeInputs({ recipe: { memory: '1MiB', disk: { size: '1MiB' } }, facts: { cache: locked } });
+    expect(problemsOf(inputs)).toHaveLength(3);
+  });
+
+  it('are none for outputs that are to be replaced', () => {
+    expect(problemsOf(makeInputs({ facts: { existingOutputs: ['/out/a.ova'] }, options: { force: true } }))).toEqual(
+      [],
+    );
+  });
+
+  it('leave the host out when only the answer file is wanted', () => {
+    const changes = {
+      checksHost: false,
+      facts: { cache: full, output: locked, existingOutputs: ['/out/x'], memoryBytes: 1 },
+    };
+    expect(problemsOf(makeInputs(changes))).toEqual([]);
+    expect(problemsOf(makeInputs({ ...changes, recipe: { arch: 'arm64' } }))).toHaveLength(1);
+  });
+});
