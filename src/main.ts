@@ -1,4 +1,9 @@
 #!/usr/bin/env node
+import { makeOutput } from './cli/output.ts';
 import { runCli } from './cli/run-cli.ts';
 
-process.exitCode = await runCli(process.argv.slice(2));
+process.exitCode = await runCli(process.argv.slice(2), {
+  output: makeOutput(process.stdout, process.stderr),
+  env: process.env,
+  cwd: process.cwd(),
+});

@@ -101,6 +101,7 @@ export function debianKernelArguments(
     `hostname=${plan.recipe.hostname}`,
     'domain=',
     'interface=auto',
+    'firmware=never',
     // The text frontend prints a question as plain lines on the console, where it is seen.
     'DEBIAN_FRONTEND=text',
     'console=ttyS0',

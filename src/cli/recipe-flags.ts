@@ -51,12 +51,11 @@ function recipeFlags(): RecipeFlag[] {
 /** The setting's description, with what it can be and what it is by default. */
 function describeFlag(schema: z.ZodType): string {
   const inner = unwrap(schema);
-  const item = inner instanceof z.ZodArray ? unwrap(inner.element) : inner;
-  const choices = item instanceof z.ZodEnum ? [`one of ${item.options.join(', ')}`] : [];
-  const listed =
-    inner instanceof z.ZodArray ? choices.map((text) => text.replace('one of', 'comma-separated:')) : choices;
+  const isList = inner instanceof z.ZodArray;
+  const item = isList ? unwrap(inner.element) : inner;
+  const choices = item instanceof z.ZodEnum ? [`${isList ? 'comma-separated: ' : ''}${item.options.join(', ')}`] : [];
   const defaults = schema instanceof z.ZodDefault ? [`default: ${String(schema.def.defaultValue)}`] : [];
-  const details = [...listed, ...defaults].join('; ');
+  const details = [...choices, ...defaults].join('; ');
   const description = (schema.meta()?.description ?? '').replace(/\.$/, '');
   return details === '' ? description : `${description} (${details})`;
 }

@@ -1,23 +1,26 @@
 import { CommanderError } from 'commander';
 import type { ExitStatus } from '../errors.ts';
 import { handleSignals } from '../lifecycle/signals.ts';
-import { makeOutput } from './output.ts';
+import type { CommandContext } from './command-context.ts';
 import { addSettingFlags, makeProgram } from './program.ts';
 import { renderError } from './render-error.ts';
 
-/** Runs one command line on this process's streams, and gives its exit status. */
-export async function runCli(args: readonly string[]): Promise<0 | ExitStatus> {
-  const output = makeOutput(process.stdout, process.stderr);
+/** Runs one command line and gives its exit status. */
+export async function runCli(
+  args: readonly string[],
+  setting: Omit<CommandContext, 'signal'>,
+): Promise<0 | ExitStatus> {
+  const { output } = setting;
   const signals = handleSignals((name) => {
     output.log(`${name}: stopping and cleaning up. Once more ends at once.`);
   });
-  const context = { output, env: process.env, cwd: process.cwd(), signal: signals.signal };
+  const context = { ...setting, signal: signals.signal };
   let status: 0 | ExitStatus = 0;
   const program = makeProgram({
     act: async (action) => {
       status = await action(context);
     },
-    write: { out: (text) => process.stdout.write(text), err: output.write },
+    write: { out: (text) => output.print(text.trimEnd()), err: output.write },
   });
   try {
     await addSettingFlags(program, args);

@@ -44,7 +44,7 @@ export function handleSignals(onFirst: (signalName: string) => void): SignalHand
   };
   const signalNames = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const name of signalNames) process.on(name, handler);
-  process.on('exit', killAll);
+  if (!process.listeners('exit').includes(killAll)) process.on('exit', killAll);
   return {
     signal: controller.signal,
     stop: () => {

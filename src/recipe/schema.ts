@@ -147,7 +147,7 @@ export const recipeFields = z.strictObject({
     .default('amd64')
     .meta({ description: 'Processor architecture of the image.', flag: '--arch <arch>' }),
   firmware: z.enum(firmwares).optional().meta({
-    description: 'Firmware of the machine that builds; the image boots with both. Default: bios, on arm64 uefi.',
+    description: 'Firmware of the machine that builds; the image boots with both. Default: bios, uefi on arm64.',
     flag: '--firmware <firmware>',
   }),
   cpus: z.int().min(1).max(64).default(2).meta({ description: 'Virtual CPUs while building.' }),

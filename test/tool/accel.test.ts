@@ -44,7 +44,7 @@ describe('the guest of the accelerator probe', () => {
       [...args, '-cpu', cpuModel, '-bios', rom, '-display', 'none', '-no-reboot'],
       {
         okExitCodes: [0, 85],
-        timeoutMs: 5_000,
+        timeoutMs: 20_000,
       },
     );
     expect(result.exitCode).toBe(status);

@@ -49,7 +49,7 @@ async function startGuest(mode: GuestMode, changes: Partial<MachineSpec> = {}): 
 function awaitLine(machine: RunningMachine, text: string): Promise<string> {
   return waitUntil({
     subject: `"${text}" on the serial console`,
-    limitMs: 15_000,
+    limitMs: 40_000,
     signal,
     check: () => machine.lastSerialLines(50).find((line) => line.includes(text)),
     witness: () => [{ title: 'Serial', lines: machine.lastSerialLines(50) }],

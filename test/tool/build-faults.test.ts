@@ -1,0 +1,114 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type FakeSite, makeFakeSite } from './fake-site.ts';
+
+const started = [{ serial: 'Linux version 6.12 (fake)' }, { fetchAnswerFile: true }];
+
+describe('a build that fails', () => {
+  let site: FakeSite;
+  beforeEach(async () => {
+    site = await makeFakeSite();
+  });
+  afterEach(() => site.close());
+
+  const cases: readonly {
+    readonly title: string;
+    readonly scenario: string | object;
+    readonly says: readonly RegExp[];
+  }[] = [
+    {
+      title: 'a question on the console',
+      scenario: 'prompts',
+      says: [/stopped to ask a question/, /Partition disks/, /Prompt: '\?' for help/, /preseed\/debian\.cfg/],
+    },
+    { title: 'QEMU killed by a signal', scenario: 'killed', says: [/QEMU was ended by SIGKILL/, /dmesg/] },
+    { title: 'a crash of QEMU', scenario: 'crashes', says: [/QEMU crashed \(SIGSEGV\)/] },
+    { title: 'a kernel panic', scenario: 'panics', says: [/kernel panicked: .*VFS/, /memory/] },
+    { title: 'a full disk', scenario: 'disk-full', says: [/No space is left on the disk/, /KVMIMG_CACHE_DIR/] },
+    { title: 'a reboot in place of a power-off', scenario: 'reboots', says: [/The guest rebooted/] },
+    {
+      title: 'an error of the installer in its log',
+      scenario: {
+        install: [
+          ...started,
+          { syslog: "main-menu[301]: WARNING **: Configuring 'bootstrap-base' failed with error code 1" },
+        ],
+      },
+      says: [/step bootstrap-base failed with error code 1/, /The installer's log/],
+    },
+    {
+      title: 'a late script that exits 3',
+      scenario: {
+        install: [...started, { syslog: 'log-output: cp: cannot stat /nothing' }, { fetch: 'callback/late-end/3' }],
+      },
+      says: [/late script .* exit code 3/, /cannot stat \/nothing/],
+    },
+    {
+      title: 'QEMU that does not start',
+      scenario: { start: "qemu-system-x86_64: -device nonsense: 'nonsense' is not a valid device model name" },
+      says: [/ended as soon as it was started/, /nonsense/],
+    },
+  ];
+
+  it.each(cases)('$title: exit 1 within 15 s, a report to act on, nothing left', async ({ scenario, says }) => {
+    const { exitCode, said, seconds } = await site.build({ scenario }).ended;
+    expect(exitCode, said).toBe(1);
+    expect(seconds).toBeLessThan(15);
+    for (const words of says) expect(said).toMatch(words);
+    expect(await site.leftovers()).toEqual([]);
+  });
+
+  it('an unreachable mirror: says which one, before anything is started', async () => {
+    const { exitCode, said, seconds } = await site.build({ scenario: 'installs', mirror: 'http://127.0.0.1:9/debian' })
+      .ended;
+    expect(exitCode, said).toBe(1);
+    expect(said).toMatch(/mirror http:\/\/127\.0\.0\.1:9 cannot be reached: connection refused/);
+    expect(seconds).toBeLessThan(15);
+    expect(await site.leftovers()).toEqual([]);
+  });
+
+  it('Ctrl-C: cleans up and exits 130', async () => {
+    const build = site.build({ scenario: 'silent' });
+    await build.untilSaid('Run the installer');
+    build.child.kill('SIGINT');
+    const { exitCode, said } = await build.ended;
+    expect(exitCode, said).toBe(130);
+    expect(said).toContain('SIGINT');
+    expect(await site.leftovers()).toEqual([]);
+  });
+
+  it('Ctrl-C twice against a QEMU that obeys nothing: ends at once with 130', async () => {
+    const build = site.build({ scenario: 'stubborn' });
+    await build.untilSaid('Run the installer');
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    build.child.kill('SIGINT');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const beforeMs = performance.now();
+    build.child.kill('SIGINT');
+    const { exitCode, said } = await build.ended;
+    expect(exitCode, said).toBe(130);
+    expect(performance.now() - beforeMs).toBeLessThan(2_000);
+    expect(await site.leftovers()).toEqual([]);
+  });
+
+  it('SIGTERM: cleans up and exits 130', async () => {
+    const build = site.build({ scenario: 'silent' });
+    await build.untilSaid('Run the installer');
+    build.child.kill('SIGTERM');
+    expect((await build.ended).exitCode).toBe(130);
+    expect(await site.leftovers()).toEqual([]);
+  });
+
+  it('kill -9: QEMU goes with it, and the next build sweeps the rest', async () => {
+    const build = site.build({ scenario: 'silent' });
+    await build.untilSaid('Run the installer');
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    build.child.kill('SIGKILL');
+    await build.ended;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect((await site.leftovers()).filter((left) => left.includes('qemu'))).toEqual([]);
+    const next = await site.build({ scenario: 'prompts' }).ended;
+    expect(next.exitCode).toBe(1);
+    expect(next.said).toContain('had left');
+    expect(await site.leftovers()).toEqual([]);
+  });
+});

@@ -1,0 +1,178 @@
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runCli } from '../../../src/cli/run-cli.ts';
+
+let cwd: string;
+beforeEach(async () => {
+  cwd = await mkdtemp(join(tmpdir(), 'kvmimg-cli-'));
+});
+afterEach(() => rm(cwd, { recursive: true }));
+
+/** Runs a command line in an empty folder; `out` and `err` are what it writes. */
+async function kvmimg(...args: string[]) {
+  let out = '';
+  let err = '';
+  const status = await runCli(args, {
+    output: {
+      print: (line) => {
+        out += `${line}\n`;
+      },
+      log: (line) => {
+        err += `${line}\n`;
+      },
+      write: (text) => {
+        err += text;
+      },
+      showLogIn: () => {},
+      isTerminal: false,
+    },
+    env: { KVMIMG_CACHE_DIR: join(cwd, 'cache') },
+    cwd,
+  });
+  return { status, out, err: err.trimEnd().split('\n') };
+}
+
+describe('wrong command lines', () => {
+  const cases: readonly (readonly [string, readonly string[]])[] = [
+    ['bild debian-13', ["error: unknown command 'bild'", '(Did you mean build?)']],
+    ['build', ["error: missing required argument 'distro|recipe.yaml'"]],
+    ['build debian-13 --fromat ova', ["error: unknown option '--fromat'", '(Did you mean --format?)']],
+    ['build debian-13 extra', ["error: too many arguments for 'build'. Expected 1 argument but got 2."]],
+    [
+      'plan debian-13 --accel xen',
+      ["error: option '--accel <accel>' argument 'xen' is invalid. Allowed choices are auto, kvm, hvf, tcg."],
+    ],
+    ['plan debain-13', ['error: debain-13: there is no distro debain-13. Did you mean debian-13?']],
+    ['plan gone.yaml', ['error: gone.yaml: there is no such file']],
+    ['plan debian-13 --set cpsu=2', ['error: --set cpsu: is not a setting. Did you mean cpus?']],
+    [
+      'plan debian-13 --format ova,ovf',
+      ['error: --format: must be one of qcow2, raw, vmdk, ova, not "ovf". Did you mean ova?'],
+    ],
+    ['render debian-13 --file late.hs', ['error: --file: there is no file late.hs. Did you mean late.sh?']],
+    ['convert x.qcow2 --format vdi', ['error: --format: there is no format vdi. Known: qcow2, raw, vmdk, ova.']],
+    ['lock debain-13', ['error: debain-13: there is no distro debain-13. Did you mean debian-13?']],
+  ];
+  it.each(cases)('%s: exit status 2, nothing on standard output', async (line, expected) => {
+    const { status, out, err } = await kvmimg(...line.split(' '));
+    expect(err.slice(0, expected.length)).toEqual(expected);
+    expect(out).toBe('');
+    expect(status).toBe(2);
+  });
+
+  it('tells three mistakes of a recipe and one of the command line in as many lines', async () => {
+    await writeFile(
+      join(cwd, 'web.yaml'),
+      'distro: debain-13\nmemroy: 4GiB\nprovision:\n  - packages: [jq]\n    timeout: soon\n',
+    );
+    const { status, err } = await kvmimg('build', 'web.yaml', '--arch', 'i386');
+    expect(err).toEqual([
+      'error: --arch: must be one of amd64, arm64, not "i386"',
+      'error: web.yaml:5:14 provision[0].timeout: must be a duration such as 90s, 10m or 2h, not "soon"',
+      'error: web.yaml:2:1 memroy: is not a setting. Did you mean memory?',
+      'error: web.yaml:1:9 distro: there is no distro debain-13. Did you mean debian-13?',
+    ]);
+    expect(status).toBe(2);
+  });
+
+  it('finds what stands in the way on this host', async () => {
+    await mkdir(join(cwd, 'out'));
+    await writeFile(join(cwd, 'out', 'debian-13.manifest.json'), '');
+    await writeFile(join(cwd, 'a-file'), '');
+    const exists = await kvmimg('build', 'debian-13');
+    expect(exists.err).toEqual([
+      `error: ${join(cwd, 'out', 'debian-13.manifest.json')}: exists already. Use --force to replace it.`,
+    ]);
+    const unwritable = await kvmimg('build', 'debian-13', '-o', 'a-file/out', '--force');
+    expect(unwritable.err).toEqual([
+      `error: --output: ${join(cwd, 'a-file/out')} cannot be written: ${join(cwd, 'a-file')} is not a folder`,
+    ]);
+    expect([exists.status, unwritable.status]).toEqual([2, 2]);
+  });
+});
+
+describe('plan', () => {
+  it('prints the plan as JSON and leaves nothing behind', async () => {
+    const { status, out } = await kvmimg('plan', 'debian-13', '--json', '--format', 'raw,ova', '--set', 'name=web');
+    expect(status).toBe(0);
+    const { plan } = JSON.parse(out);
+    expect(plan).toMatchObject({
+      planVersion: 1,
+      name: 'web',
+      outputDir: join(cwd, 'out'),
+      cacheDir: join(cwd, 'cache'),
+    });
+    expect(plan.outputs.map((output: { format: string }) => output.format)).toEqual(['raw', 'ova']);
+    expect(await readdir(cwd)).toEqual([]);
+  });
+
+  it('takes every flag of build', async () => {
+    const flags =
+      '--accel tcg --media m1 --media m2 --offline -o there --force --no-cache --keep-on-failure --firmware uefi';
+    const { out } = await kvmimg(
+      'plan',
+      'debian-13',
+      '--json',
+      '--mirror',
+      'http://m.example.org/debian/',
+      ...flags.split(' '),
+    );
+    expect(JSON.parse(out).plan).toMatchObject({
+      accel: 'tcg',
+      mediaDirs: [join(cwd, 'm1'), join(cwd, 'm2')],
+      offline: true,
+      outputDir: join(cwd, 'there'),
+      force: true,
+      reuseLayers: false,
+      keepOnFailure: true,
+      recipe: { firmware: 'uefi' },
+      mirrors: { build: 'http://m.example.org/debian', source: 'recipe' },
+    });
+  });
+
+  it('tells a person in a few lines', async () => {
+    const { out } = await kvmimg('plan', 'debian-13', '--set', 'provision=[{packages: [jq]}]');
+    expect(out).toMatch(/^name: {6}debian-13\ndistro: {4}Debian 13 \(trixie\) for amd64, installer 13\.\d/);
+    expect(out).toMatch(/^step 0: {4}layer [0-9a-f]{16}$/m);
+  });
+});
+
+describe('render', () => {
+  it('prints the answer file with placeholders, whatever this host has', async () => {
+    const { status, out } = await kvmimg('render', 'debian-13', '--set', 'timezone=Europe/Berlin');
+    expect(status).toBe(0);
+    expect(out).toContain('d-i time/zone string Europe/Berlin\n');
+    expect(out).toContain('http://10.0.2.2:PORT/TOKEN/seed/late.sh');
+  });
+
+  it('prints a script of it', async () => {
+    const { out } = await kvmimg('render', 'debian-13', '--file', 'late.sh', '--set', 'kernelArguments=[nomodeset]');
+    expect(out).toMatch(/^#!\/bin\/sh\n[\s\S]*kernel_arguments=nomodeset\n/);
+  });
+});
+
+describe('small commands', () => {
+  it('list the distros', async () => {
+    const { out } = await kvmimg('distros', '--json');
+    expect(JSON.parse(out)).toContainEqual(expect.objectContaining({ id: 'debian-13', arches: ['amd64'] }));
+    expect((await kvmimg('distros')).out).toMatch(/^debian-13 {2}Debian 13 \(trixie\), amd64, installer 13\.\d\n/);
+  });
+
+  it('print the cache folder', async () => {
+    expect(await kvmimg('cache', 'path')).toEqual({ status: 0, out: `${join(cwd, 'cache')}\n`, err: [''] });
+  });
+
+  it.each([['--help'], ['build', '--help'], ['help', 'build'], ['--version']])('%s %s is no error', async (...args) => {
+    const { status, out, err } = await kvmimg(...args);
+    expect(status).toBe(0);
+    expect(out).not.toBe('');
+    expect(err).toEqual(['']);
+  });
+
+  it('show the flags of the schema in both ways to ask for help', async () => {
+    expect((await kvmimg('help', 'build')).out).toContain('--firmware <firmware>');
+    expect((await kvmimg('build', '--help')).out).toContain('--set <path=value>');
+  });
+});

@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import { describeProgress } from '../../../src/progress/describe-progress.ts';
+import type { ProgressEvent } from '../../../src/progress/events.ts';
+import { startJsonProgress } from '../../../src/progress/json.ts';
+import { startPlainProgress } from '../../../src/progress/plain.ts';
+import type { ProgressRenderer, RendererOptions } from '../../../src/progress/renderer.ts';
+
+/** A build in eleven events, each with the second in which it happens. */
+const events: readonly (readonly [number, ProgressEvent])[] = [
+  [0, { type: 'build-started', name: 'web', phases: ['media', 'install'] }],
+  [0, { type: 'log', level: 'info', message: 'accelerator: tcg' }],
+  [1, { type: 'phase-started', phase: 'install', title: 'Install Debian 13', estimateSeconds: 944 }],
+  [2, { type: 'phase-progress', phase: 'install', activity: 'partitioning', fraction: 0.149 }],
+  [3, { type: 'phase-progress', phase: 'install', activity: 'too soon for a line' }],
+  [8, { type: 'phase-progress', phase: 'install', fraction: 0.2 }],
+  [9, { type: 'phase-progress', phase: 'install', activity: 'installing packages' }],
+  [10, { type: 'log', level: 'debug', message: 'qemu-system-x86_64 ...' }],
+  [11, { type: 'log', level: 'warning', message: 'the mirror is slow' }],
+  [3661, { type: 'phase-finished', phase: 'install', seconds: 3660, note: '190 MB fetched' }],
+  [3662, { type: 'phase-failed', phase: 'seal', seconds: 2 }],
+];
+
+function show(start: (options: RendererOptions) => ProgressRenderer, debug = false): string[] {
+  let second = 0;
+  let text = '';
+  const write = (part: string): void => {
+    text += part;
+  };
+  const { progress } = start({ write, nowMs: () => 5_000 + second * 1000, debug });
+  for (const [at, event] of events) {
+    second = at;
+    progress(event);
+  }
+  return text.trimEnd().split('\n');
+}
+
+describe('startPlainProgress', () => {
+  it('writes a line now and then, with the time', () => {
+    expect(show(startPlainProgress)).toEqual([
+      '[00:00] building web: media, install',
+      '[00:00] accelerator: tcg',
+      '[00:01] install: Install Debian 13 (about 15 min 44 s)',
+      '[00:02] install: partitioning (14 %)',
+      '[00:09] install: installing packages',
+      '[00:11] warning: the mirror is slow',
+      '[1:01:01] install: done in 1 h 1 min, 190 MB fetched',
+      '[1:01:02] seal: failed after 2 s',
+    ]);
+  });
+
+  it('writes debug lines where they are wanted', () => {
+    expect(show(startPlainProgress, true)).toContain('[00:10] debug: qemu-system-x86_64 ...');
+  });
+});
+
+describe('startJsonProgress', () => {
+  it('writes every event as an object a line', () => {
+    const lines = show(startJsonProgress).map((line) => JSON.parse(line));
+    expect(lines).toHaveLength(events.length - 1);
+    expect(lines[3]).toEqual({
+      elapsedSeconds: 2,
+      type: 'phase-progress',
+      phase: 'install',
+      activity: 'partitioning',
+      fraction: 0.149,
+    });
+  });
+});
+
+describe('describeProgress', () => {
+  it.each([
+    [
+      { activity: 'partitioning', fraction: 0.5, elapsedSeconds: 60, estimateSeconds: 120 },
+      'partitioning, 50 %, 1 min 0 s of about 2 min 0 s',
+    ],
+    [{ activity: undefined, fraction: undefined, elapsedSeconds: 3, estimateSeconds: undefined }, '3 s'],
+  ])('says what is known', (state, text) => {
+    expect(describeProgress(state)).toBe(text);
+  });
+});
