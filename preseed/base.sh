@@ -40,10 +40,12 @@ XKBOPTIONS=""
 BACKSPACE="guess"
 END
 
-# An initramfs takes minutes when emulated, and several packages would make one: late.sh makes it once, at the end.
-chroot $target dpkg-divert --local --rename --quiet --add /usr/sbin/update-initramfs
-printf '#!/bin/sh\nexit 0\n' >$target/usr/sbin/update-initramfs
-chmod 755 $target/usr/sbin/update-initramfs
+# Commands that many packages call and that take long when emulated (an initramfs: minutes). late.sh runs each once.
+for command in /usr/sbin/update-initramfs /usr/sbin/update-ca-certificates /usr/bin/py3compile; do
+  chroot $target dpkg-divert --local --rename --quiet --add "$command"
+  printf '#!/bin/sh\necho "$0 $*" >>/var/tmp/kvmimg-deferred\n' >"$target$command"
+  chmod 755 "$target$command"
+done
 
 # What d-i has put on its list is among the packages of the answer file.
 rm -f /var/lib/apt-install/queue

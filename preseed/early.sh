@@ -53,3 +53,6 @@ mkdir -p /target/etc/dpkg/dpkg.cfg.d
 echo force-unsafe-io >/target/etc/dpkg/dpkg.cfg.d/force-unsafe-io
 END
 chmod 755 /lib/partman/finish.d/99kvmimg
+
+# partman-efi sets the type of the ESP only where d-i itself was booted by UEFI; this disk boots both ways.
+sed -i 's,! -d /sys/firmware/efi,! -d /sys,' /lib/partman/update.d/21efi_sync_flag

@@ -12,9 +12,11 @@ callback() { wget -q -O /dev/null "$callback_url/$1" || true; }
 trap 'status=$?; callback "late-end/$status"; exit $status' EXIT
 callback late
 
-# --- initramfs: undo base.sh's diversion
-rm -f $target/usr/sbin/update-initramfs
-chroot $target dpkg-divert --local --rename --quiet --remove /usr/sbin/update-initramfs
+# --- what base.sh has put off can run now
+for command in /usr/sbin/update-initramfs /usr/sbin/update-ca-certificates /usr/bin/py3compile; do
+  rm -f "$target$command"
+  chroot $target dpkg-divert --local --rename --quiet --remove "$command"
+done
 
 # --- boot loader
 mkdir -p $target/etc/default/grub.d
@@ -85,14 +87,28 @@ if [ "$locale" != C.UTF-8 ]; then
   grep -q "^$locale " /etc/locale.gen || { echo "kvmimg: the system has no locale $locale" >&2; exit 1; }
   locale-gen
 fi
-echo "LANG=$locale" >/etc/default/locale
+echo "LANG=$locale" >/etc/locale.conf
+ln -sf ../locale.conf /etc/default/locale
 systemctl --no-reload enable systemd-networkd.service systemd-resolved.service kvmimg-dhcp.service \
   kvmimg-hostkeys.service
 ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
 rm -f /etc/.resolv.conf.systemd-resolved.bak
 useradd -m -s /bin/bash -p '*' "$build_user"
 install -d -m 700 -o "$build_user" -g "$build_user" "/home/$build_user/.ssh"
+# Beside the initramfs, for which one processor is enough.
+deferred() {
+  python3 -m compileall -q /usr/lib/python3/dist-packages || true
+  # Directories of a package's own: "py3compile -p PACKAGE DIRECTORY...".
+  sed -n 's,^/usr/bin/py3compile ,,p' /var/tmp/kvmimg-deferred | grep ' /' | while read -r words; do
+    py3compile $words
+  done
+  update-ca-certificates
+}
+touch /var/tmp/kvmimg-deferred
+deferred &
 for version in $(linux-version list); do update-initramfs -c -k "$version"; done
+wait $!
+rm -f /var/tmp/kvmimg-deferred
 disk=$(grub-probe -t disk /boot)
 grub-install --target=i386-pc "$disk"
 grub-install --target=x86_64-efi --no-nvram --uefi-secure-boot --force-extra-removable

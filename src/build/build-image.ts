@@ -36,47 +36,58 @@ export async function buildImage(plan: Plan, options: BuildOptions): Promise<Bui
     async (scope) => {
       options.progress({ type: 'build-started', name: plan.name, phases: phaseNames });
       const run = await startBuildRun(plan, { ...options, scope, warn });
-      const store = openLayerStore(plan.cacheDir);
-      const timings = await loadTimings(plan.cacheDir, plan.distro.id, run.decision.accel);
-      const clock = makePhaseClock(options.progress, timings);
-
-      const installed = await obtainLayer(run, store, {
-        key: plan.layerKeys.install,
-        phase: 'install',
-        make: () => install(run, clock),
-      });
-      const sealed = await obtainLayer(run, store, {
-        key: plan.layerKeys.seal,
-        phase: 'seal',
-        parent: installed.layer.record.key,
-        make: () => provisionAndSeal(run, installed.layer, clock),
-      });
-      await clock.run('verify', 'Boot the sealed image', (tell) => verifySealed(run, sealed.layer, tell));
-      const files = await clock.run('export', 'Write the files', (tell) =>
-        exportSealed(run, sealed.layer.diskPath, tell),
-      );
-
-      const manifest = makeManifest(
-        plan,
-        files,
-        {
-          kvmimgVersion: run.kvmimgVersion,
-          qemuVersion: run.qemuVersion,
-          accel: { kind: run.decision.accel, reason: run.decision.reason },
-          seconds: clock.seconds(),
-          layers: { install: usedLayer(installed), seal: usedLayer(sealed) },
-          packages: sealFactsSchema.parse(sealed.layer.record.facts).packages,
-          mirror: run.services.mirrorStats(),
-          fetchedBytes: run.access.http.receivedBytes(),
-        },
-        new Date(),
-      );
-      await writeWhole(plan.manifestPath, `${JSON.stringify(manifest, null, 2)}\n`);
-      await timings.record(clock.seconds());
-      return { files, manifestPath: plan.manifestPath };
+      try {
+        return await buildAndExport(run, options.progress);
+      } catch (error) {
+        if (plan.keepOnFailure) {
+          await run.keepWorkDir();
+          warn(`The work folder is kept; remove it when you have looked into it: ${run.workDir}`);
+        }
+        throw error;
+      }
     },
     (error) => warn(`Not everything could be cleaned up: ${String(error)}`),
   );
+}
+
+async function buildAndExport(run: BuildRun, progress: Progress): Promise<BuildResult> {
+  const { plan } = run;
+  const store = openLayerStore(plan.cacheDir);
+  const timings = await loadTimings(plan.cacheDir, plan.distro.id, run.decision.accel);
+  const clock = makePhaseClock(progress, timings);
+
+  const installed = await obtainLayer(run, store, {
+    key: plan.layerKeys.install,
+    phase: 'install',
+    make: () => install(run, clock),
+  });
+  const sealed = await obtainLayer(run, store, {
+    key: plan.layerKeys.seal,
+    phase: 'seal',
+    parent: installed.layer.record.key,
+    make: () => provisionAndSeal(run, installed.layer, clock),
+  });
+  await clock.run('verify', 'Boot the sealed image', (tell) => verifySealed(run, sealed.layer, tell));
+  const files = await clock.run('export', 'Write the files', (tell) => exportSealed(run, sealed.layer.diskPath, tell));
+
+  const manifest = makeManifest(
+    plan,
+    files,
+    {
+      kvmimgVersion: run.kvmimgVersion,
+      qemuVersion: run.qemuVersion,
+      accel: { kind: run.decision.accel, reason: run.decision.reason },
+      seconds: clock.seconds(),
+      layers: { install: usedLayer(installed), seal: usedLayer(sealed) },
+      packages: sealFactsSchema.parse(sealed.layer.record.facts).packages,
+      mirror: run.services.mirrorStats(),
+      fetchedBytes: run.access.http.receivedBytes(),
+    },
+    new Date(),
+  );
+  await writeWhole(plan.manifestPath, `${JSON.stringify(manifest, null, 2)}\n`);
+  await timings.record(clock.seconds());
+  return { files, manifestPath: plan.manifestPath };
 }
 
 function usedLayer({ layer, reused }: ObtainedLayer): UsedLayer {

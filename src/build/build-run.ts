@@ -5,15 +5,13 @@ import { makeWorkDir, sweepWorkDirs } from '../host/work-dirs.ts';
 import type { Scope } from '../lifecycle/scope.ts';
 import { type AccelDecision, chooseAccel } from '../machine/accel/choose-accel.ts';
 import { findFirmware } from '../machine/firmware.ts';
-import type { MachineSpec } from '../machine/machine-spec.ts';
 import { readQemuFacts } from '../machine/qemu-facts.ts';
 import { readPackageVersion } from '../package-root.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Progress } from '../progress/events.ts';
 import { type GuestServices, startGuestServices } from './guest-services.ts';
+import type { BuildHardware } from './machine-specs.ts';
 import { type MediaAccess, openMediaAccess } from './media-access.ts';
-
-export type BuildHardware = Pick<MachineSpec, 'arch' | 'accel' | 'cpuModel' | 'cpus' | 'memoryBytes' | 'firmware'>;
 
 /** What every phase of one running build is given. What phases produce travels as results, not here. */
 export interface BuildRun {
@@ -27,6 +25,8 @@ export interface BuildRun {
   readonly hardware: BuildHardware;
   /** This build's own folder in the cache, removed at its end. */
   readonly workDir: string;
+  /** From now on the work folder stays when the build ends. */
+  readonly keepWorkDir: () => Promise<void>;
   /** Where the logs and the screenshot of a failure are kept. */
   readonly reportDir: string;
   readonly access: MediaAccess;
@@ -71,6 +71,7 @@ export async function startBuildRun(
       firmware: firmware === 'uefi' ? await findFirmware(arch) : { kind: 'bios' },
     },
     workDir: workDir.path,
+    keepWorkDir: workDir.keep,
     reportDir: `${plan.cacheDir}/reports/${new Date().toISOString().replaceAll(/[:.]/g, '-')}-${plan.name}`,
   };
 }

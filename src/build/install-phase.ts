@@ -4,7 +4,6 @@ import { createDisk } from '../disk/qemu-img.ts';
 import { makeSshKeyPair } from '../guest/ssh-keys.ts';
 import { withScope } from '../lifecycle/scope.ts';
 import { startWatchedMachine } from '../machine/machine-watch.ts';
-import { diskSerial } from '../plan/plan.ts';
 import type { LayerProduct } from './build-layers.ts';
 import { type BuildRun, limitsOf } from './build-run.ts';
 import {
@@ -18,6 +17,7 @@ import {
 import { debianVoice } from './debian-voice.ts';
 import { explainFailure } from './failure-report.ts';
 import type { InstallerMessage } from './installer-voice.ts';
+import { makeInstallMachine } from './machine-specs.ts';
 import type { PhaseClock, Tell } from './phase-clock.ts';
 
 /**
@@ -61,18 +61,10 @@ function runInstaller(run: BuildRun, { media, keys, diskPath, tell }: InstallPar
     const facts = makeDebianRunFacts(services.guestRoot, services.syslogPort, keys);
     const answer = await makeDebianAnswer(plan, facts);
     services.serveFiles(answer.files);
+    const { kernelPath } = media;
+    const { initrdPath } = bootSet;
     const watched = await startWatchedMachine(
-      {
-        ...run.hardware,
-        disks: [{ path: diskPath, format: 'qcow2', bus: 'virtio', cache: 'unsafe', serial: diskSerial }],
-        network: { nic: 'virtio-net-pci', sshForward: false },
-        directBoot: {
-          kernelPath: media.kernelPath,
-          initrdPath: bootSet.initrdPath,
-          kernelArguments: answer.kernelArguments,
-        },
-        noReboot: true,
-      },
+      makeInstallMachine(run.hardware, diskPath, { kernelPath, initrdPath, kernelArguments: answer.kernelArguments }),
       {
         binary: run.qemuBinary,
         workDir: join(run.workDir, 'install-machine'),

@@ -12,6 +12,7 @@ import { abortable } from '../wait/wait-until.ts';
 import type { LayerProduct } from './build-layers.ts';
 import { type BuildRun, limitsOf } from './build-run.ts';
 import { explainFailure } from './failure-report.ts';
+import { makeSealMachine } from './machine-specs.ts';
 import { type InstalledPackage, parsePackageList } from './manifest.ts';
 import type { PhaseClock, Tell } from './phase-clock.ts';
 import { loadSources } from './sources.ts';
@@ -44,22 +45,14 @@ export async function provisionAndSeal(run: BuildRun, installed: Layer, clock: P
 }
 
 function startBuildMachine(run: BuildRun, diskPath: string, scope: Scope): Promise<WatchedMachine> {
-  return startWatchedMachine(
-    {
-      ...run.hardware,
-      disks: [{ path: diskPath, format: 'qcow2', bus: 'virtio', cache: 'unsafe' }],
-      network: { nic: 'virtio-net-pci', sshForward: true },
-      noReboot: true,
-    },
-    {
-      binary: run.qemuBinary,
-      workDir: join(run.workDir, 'seal-machine'),
-      scope,
-      signal: run.signal,
-      // A provision step may be silent for as long as its own limit allows.
-      silenceLimitMs: Math.max(limitsOf(run).silenceMs, ...run.plan.recipe.provision.map((step) => step.timeout)),
-    },
-  );
+  return startWatchedMachine(makeSealMachine(run.hardware, diskPath), {
+    binary: run.qemuBinary,
+    workDir: join(run.workDir, 'seal-machine'),
+    scope,
+    signal: run.signal,
+    // A provision step may be silent for as long as its own limit allows.
+    silenceLimitMs: Math.max(limitsOf(run).silenceMs, ...run.plan.recipe.provision.map((step) => step.timeout)),
+  });
 }
 
 interface ProvisionParts {

@@ -1,5 +1,7 @@
+import { type PlannedMachines, planMachines } from '../build/planned-machines.ts';
 import type { Plan } from '../plan/plan.ts';
 import { resolvePlan } from '../plan/resolve-plan.ts';
+import { quoteCommand } from '../process/quote-command.ts';
 import { formatSize } from '../recipe/quantities.ts';
 import type { CommandContext, CommandStatus } from './command-context.ts';
 import { makePlanOptions, type PlanFlagValues } from './plan-flags.ts';
@@ -17,9 +19,20 @@ export async function printPlan(
 ): Promise<CommandStatus> {
   const request = makeRecipeRequest(subject, flags, context.cwd);
   const plan = await resolvePlan(request, makePlanOptions(flags, context), { checksHost: true });
-  if (flags.json) context.output.print(JSON.stringify({ plan }, undefined, 2));
-  else for (const line of describePlan(plan)) context.output.print(line);
+  const planned = await planMachines(plan);
+  if (flags.json) context.output.print(JSON.stringify({ plan, ...planned }, undefined, 2));
+  else for (const line of [...describePlan(plan), ...describeMachines(planned)]) context.output.print(line);
   return 0;
+}
+
+function describeMachines({ accel, machines }: PlannedMachines): string[] {
+  const chosen = accel
+    ? `${accel.accel} (${accel.reason})`
+    : 'a guest will tell; the commands below are of an emulated machine';
+  const commands = machines.map(
+    ({ phase, argv: [program = '', ...args] }) => `${phase}: ${quoteCommand(program, args)}`,
+  );
+  return [`accel:     ${chosen}`, '', ...commands];
 }
 
 /** The plan for a person, one fact a line. */

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { findCacheDir } from '../host/cache-dir.ts';
 import type { PlanOptions } from '../plan/make-plan.ts';
 import { type AccelChoice, accelChoices } from '../plan/plan.ts';
+import { logFormats } from '../progress/choose.ts';
 import type { CommandContext } from './command-context.ts';
 import { collect, type RecipeFlagValues } from './recipe-flags.ts';
 
@@ -35,6 +36,15 @@ export function addPlanFlags(command: Command): void {
     .option('--force', 'replace files that exist')
     .option('--no-cache', 'use no layer of an earlier build')
     .option('--keep-on-failure', "leave a failed build's disk and logs in the cache");
+}
+
+/** Gives a command the flag that says how progress is shown. */
+export function addLogFlag(command: Command): void {
+  command.addOption(
+    new Option('--log-format <format>', 'progress: auto is live on a terminal, else plain')
+      .choices(logFormats)
+      .default('auto'),
+  );
 }
 
 export function makePlanOptions(values: PlanFlagValues, context: CommandContext): PlanOptions {

@@ -1,6 +1,5 @@
 import { Command, Option } from 'commander';
 import { readPackageVersion } from '../package-root.ts';
-import { logFormats } from '../progress/choose.ts';
 import type { CommandContext, CommandStatus } from './command-context.ts';
 
 type Action = (context: CommandContext) => Promise<CommandStatus>;
@@ -28,13 +27,9 @@ export function makeProgram({ act, write }: ProgramHooks): Command {
   const add = (name: string, description: string): Command =>
     program.command(name).description(description).copyInheritedSettings(program);
 
-  add('build <distro|recipe.yaml>', 'build an image and write it in the formats asked for')
-    .addOption(
-      new Option('--log-format <format>', 'progress: auto is live on a terminal, else plain')
-        .choices(logFormats)
-        .default('auto'),
-    )
-    .action((subject, flags) => act(async (c) => (await import('./build-command.ts')).build(subject, flags, c)));
+  add('build <distro|recipe.yaml>', 'build an image and write it in the formats asked for').action((subject, flags) =>
+    act(async (c) => (await import('./build-command.ts')).build(subject, flags, c)),
+  );
   add('plan <distro|recipe.yaml>', 'say what build would do; touches nothing')
     .option('--json', 'the plan and the QEMU command lines as JSON')
     .action((subject, flags) => act(async (c) => (await import('./plan-command.ts')).printPlan(subject, flags, c)));
@@ -77,12 +72,13 @@ export function makeProgram({ act, write }: ProgramHooks): Command {
 /** Adds the flags that come from the recipe's schema, if the command line is about a command that has them. */
 export async function addSettingFlags(program: Command, args: readonly string[]): Promise<void> {
   if (!args.some((arg) => recipeCommands.includes(arg))) return;
-  const [{ addRecipeFlags }, { addPlanFlags }] = await Promise.all([
+  const [{ addRecipeFlags }, { addLogFlag, addPlanFlags }] = await Promise.all([
     import('./recipe-flags.ts'),
     import('./plan-flags.ts'),
   ]);
   for (const command of program.commands) {
     if (recipeCommands.includes(command.name())) addRecipeFlags(command);
     if (['build', 'plan'].includes(command.name())) addPlanFlags(command);
+    if (command.name() === 'build') addLogFlag(command);
   }
 }

@@ -56,6 +56,9 @@ function describeFlag(schema: z.ZodType): string {
   const choices = item instanceof z.ZodEnum ? [`${isList ? 'comma-separated: ' : ''}${item.options.join(', ')}`] : [];
   const defaults = schema instanceof z.ZodDefault ? [`default: ${String(schema.def.defaultValue)}`] : [];
   const details = [...choices, ...defaults].join('; ');
-  const description = (schema.meta()?.description ?? '').replace(/\.$/, '');
+  // As commander's own help has it: no capital at the start, no full stop at the end.
+  const description = (schema.meta()?.description ?? '')
+    .replace(/\.$/, '')
+    .replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
   return details === '' ? description : `${description} (${details})`;
 }

@@ -42,21 +42,21 @@ export interface ExportRequest {
 }
 
 /**
- * Writes the disk of `source` in each format, side by side, from one conversion where formats share it. Each file is
+ * Writes the disk of `source` in each format (one file a format), side by side, from one conversion where formats share it. Each file is
  * verified against the source before any is renamed into place; a failure or an abort leaves nothing.
  *
  * @throws KvmimgError `no-space`, `image-in-use`, `not-an-image`, `export-differs`, `ova-check-failed`.
  */
 export async function exportImages(request: ExportRequest, options: ExportOptions = {}): Promise<ExportedImage[]> {
+  const outputs = [...new Map(request.outputs.map((output) => [output.format, output])).values()];
   return withScope(async (scope) => {
-    const progressOf = shareProgress(formatsWritten(request.outputs), options);
+    const progressOf = shareProgress(formatsWritten(outputs), options);
     const partialOf = (path: string): string => reservePartial(path, scope);
     const staged = await allOrAbort(options.signal, (signal) => {
-      return startStaging(request, partialOf, (format) => ({ signal, onProgress: progressOf(format) }));
+      return startStaging({ ...request, outputs }, partialOf, (format) => ({ signal, onProgress: progressOf(format) }));
     });
     for (const file of staged) await commitFile(file.partialPath, file.path);
-    const inOrder = request.outputs.map(({ path }) => staged.find((file) => file.path === path));
-    return inOrder.filter((file) => file !== undefined).map(({ partialPath: _, ...exported }) => exported);
+    return staged.map(({ partialPath: _, ...exported }) => exported);
   });
 }
 
@@ -145,7 +145,9 @@ function shareProgress(formats: readonly Format[], options: ExportOptions): (for
     const percent = Math.floor(whole * 100);
     if (percent <= toldPercent) return;
     toldPercent = percent;
-    const running = all.filter(([, value]) => value > 0 && value < 1);
+    const unfinished = all.filter(([, value]) => value < 1);
+    const begun = unfinished.filter(([, value]) => value > 0);
+    const running = begun.length > 0 ? begun : unfinished;
     options.onProgress?.(whole, running.map(([name, value]) => `${name} ${Math.floor(value * 100)} %`).join(', '));
   };
 }

@@ -180,7 +180,7 @@ async function endsWithZeroSector(source: ByteSource): Promise<boolean> {
 async function readOrFail(source: ByteSource, offset: number, length: number, what: string): Promise<Buffer> {
   const bytes = await source.read(offset, length);
   if (!bytes)
-    throw damaged(`${what} would lie at byte ${offset}, the file has only ${source.sizeBytes}, so it was cut off`);
+    throw damaged(`${what} would lie at byte ${offset}; the file ends at ${source.sizeBytes}, or was cut off`);
   return bytes;
 }
 

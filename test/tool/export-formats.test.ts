@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +17,7 @@ import { run } from '../../src/process/run.ts';
 import { formats } from '../../src/recipe/schema.ts';
 
 const facts = makeMachineFacts({ title: 'Test', hardwareVersion: 17 });
-const diskSizeBytes = 256 * mebibyte;
+const diskSizeBytes = 128 * mebibyte;
 let folder = '';
 let source: DiskImage;
 let exported: readonly ExportedImage[] = [];
@@ -30,7 +31,7 @@ beforeAll(async () => {
   await writeGptDisk(join(folder, 'base'), diskSizeBytes);
   source = { path: join(folder, 'layer'), format: 'qcow2' };
   await createDisk({ ...source, backing: { path: join(folder, 'base'), format: 'raw' } });
-  await run('qemu-io', ['-c', 'write -P 0x5a 100M 1M', source.path]);
+  await run('qemu-io', ['-c', 'write -P 0x5a 70M 1M', source.path]);
   const outputs = formats.map((format) => ({ format, path: pathOf(format) }));
   const onProgress = (fraction: number, activity: string) => progress.push([fraction, activity]);
   exported = await exportImages({ source, outputs, facts }, { onProgress });
@@ -68,11 +69,13 @@ describe('exportImages', () => {
     expect(stdout.trim().split('\n')).toEqual(['disk.ovf', 'disk.mf', 'disk.vmdk']);
   });
 
-  it('tells the sizes and digests that stat and sha256sum tell', async () => {
+  it('tells the sizes and digests of the files', async () => {
     for (const file of exported) {
-      const { stdout } = await run('sha256sum', [file.path]);
+      const sha256 = createHash('sha256')
+        .update(await readFile(file.path))
+        .digest('hex');
       expect(file).toMatchObject({
-        sha256: stdout.slice(0, 64),
+        sha256,
         sizeBytes: (await stat(file.path)).size,
         warnings: [],
       });

@@ -32,7 +32,7 @@ describe('quoteShellWord', () => {
   );
 
   it('carries anything without a NUL', () => {
-    const text = fc.string({ unit: 'binary' }).filter((value) => !value.includes('\0') && value.isWellFormed());
+    const text = fc.string({ unit: 'grapheme' }).filter((value) => !value.includes('\0'));
     fc.assert(
       fc.property(text, (value) => {
         expect(through(value)).toBe(value);

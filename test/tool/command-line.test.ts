@@ -1,0 +1,64 @@
+import { execFile, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, describe, expect, it } from 'vitest';
+import { packageRoot } from '../../src/package-root.ts';
+
+// The built program, as users start it; `npm test` builds it first.
+const main = join(packageRoot, 'dist', 'main.js');
+const home = mkdtempSync(join(tmpdir(), 'kvmimg-home-'));
+afterAll(() => rmSync(home, { recursive: true }));
+const options = { cwd: home, env: { PATH: process.env.PATH, HOME: home } };
+const execute = promisify(execFile);
+
+/** The quickest of several runs: what the program takes, not what else the machine does. */
+async function quickestMs(args: readonly string[]): Promise<number> {
+  const times: number[] = [];
+  for (let round = 0; round < 7; round++) {
+    const startMs = performance.now();
+    await execute(process.execPath, [main, ...args], options);
+    times.push(performance.now() - startMs);
+  }
+  return Math.min(...times);
+}
+
+describe('the program', () => {
+  it('prints its help in 200 ms', async () => {
+    expect(await quickestMs(['--help'])).toBeLessThan(200);
+  });
+
+  it('prints a plan in 300 ms, and leaves nothing on the disk', async () => {
+    expect(await quickestMs(['plan', 'debian-13', '--json'])).toBeLessThan(300);
+    expect(readdirSync(home)).toEqual([]);
+  });
+
+  it('takes it quietly when nobody reads on', async () => {
+    const child = spawn(
+      '/bin/sh',
+      ['-c', '"$0" "$1" plan debian-13 --json | head -n 1', process.execPath, main],
+      options,
+    );
+    let text = '';
+    child.stdout.on('data', (chunk) => {
+      text += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      text += chunk;
+    });
+    await new Promise((resolve) => child.on('close', resolve));
+    expect(text).toBe('{\n');
+  });
+
+  it.each([
+    [['plan', 'debain-13'], 2, 'error: debain-13: there is no distro debain-13. Did you mean debian-13?\n'],
+    [['frobnicate'], 2, "error: unknown command 'frobnicate'\n(kvmimg --help tells more)\n"],
+  ])('%j ends with exit status %i', async (args, code, stderr) => {
+    await expect(execute(process.execPath, [main, ...args], options)).rejects.toMatchObject({
+      code,
+      stderr,
+      stdout: '',
+    });
+  });
+});

@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import { formatSeconds, formatSize } from '../../../src/recipe/quantities.ts';
+import { recipeFields, recipeSchema } from '../../../src/recipe/schema.ts';
+import { unwrap } from '../../../src/recipe/schema-tree.ts';
+
+/** The JSON Schema of a recipe as its author writes it. Flags are the command line's, not the schema's. */
+export function makeRecipeJsonSchema(): string {
+  const schema = z.toJSONSchema(recipeSchema, {
+    io: 'input',
+    override: ({ jsonSchema }) => {
+      delete jsonSchema.flag;
+      if (jsonSchema.example === undefined) return;
+      jsonSchema.examples = [jsonSchema.example];
+      delete jsonSchema.example;
+    },
+  });
+  return `${JSON.stringify({ title: 'kvmimg recipe', ...schema }, undefined, 2)}\n`;
+}
+
+/** `docs/recipe.md`: every setting, from the schema. */
+export function makeRecipeReference(): string {
+  return `# Recipe
+
+A recipe says what image to build: a YAML file given to \`kvmimg build\`, or just a distro's name. Every setting can be given on
+the command line as well: \`--set disk.size=20GiB\`, \`--set 'users[0].name=ops'\`, \`--set 'packages=[curl, jq]'\`; what is said there
+comes before what the file says. Editors can check a recipe by [recipe.schema.json](recipe.schema.json).
+
+    distro: debian-13
+    name: web-node
+    disk: { size: 20GiB }
+    users:
+      - name: ops
+        sshKeys: [ssh-ed25519 AAAA... ops@example.org]
+    provision:
+      - packages: [nginx]
+      - files:
+          - { path: /etc/motd, content: "Built by kvmimg\\n" }
+      - services: { enable: [nginx.service] }
+      - scripts:
+          - { source: harden.sh }
+        timeout: 10m
+    formats: [qcow2, ova]
+
+Sizes are \`8GiB\`, \`512M\` or a number of bytes; durations \`90s\`, \`10m\`, \`2h\` or a number of milliseconds. Files named by \`source\`
+are found relative to the recipe. A recipe is no place for secrets: the plan and the manifest of the build hold it.
+
+This page is made from src/recipe/schema.ts; a test holds the two together.
+
+${makeTable(recipeFields, '').join('\n')}
+`;
+}
+
+function makeTable(object: z.ZodObject, prefix: string): string[] {
+  const heading = prefix === '' ? '## Settings' : `## \`${prefix}\``;
+  const rows = Object.entries(object.shape).map(([name, schema]) => makeRow(name, schema));
+  const nested = Object.entries(object.shape).flatMap(([name, schema]) => {
+    const inner = innerObject(schema);
+    const path = prefix === '' ? name : `${prefix}.${name}`;
+    return inner === undefined ? [] : makeTable(inner, unwrap(schema) instanceof z.ZodArray ? `${path}[]` : path);
+  });
+  return [heading, '', '| setting | value | default | |', '| --- | --- | --- | --- |', ...rows, '', ...nested];
+}
+
+function makeRow(name: string, schema: z.core.$ZodType): string {
+  const meta = z.globalRegistry.get(schema) ?? {};
+  const example =
+    meta.example === undefined ? '' : ` Example: \`${JSON.stringify(meta.example).replace(/^"(.*)"$/, '$1')}\``;
+  const flag = meta.flag === undefined ? '' : ` Flag: \`${meta.flag}\``;
+  const cells = [
+    `\`${name}\``,
+    describeKind(unwrap(schema)),
+    describeDefault(name, schema),
+    `${meta.description ?? ''}${example}${flag}`,
+  ];
+  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+}
+
+function describeKind(schema: z.core.$ZodType): string {
+  if (schema instanceof z.ZodEnum) return schema.options.map((option) => `\`${option}\``).join(', ');
+  if (schema instanceof z.ZodArray) {
+    const item = unwrap(schema.element);
+    return item instanceof z.ZodEnum ? `list of ${describeKind(item)}` : 'list';
+  }
+  if (schema instanceof z.ZodObject || schema instanceof z.ZodRecord) return 'settings';
+  if (schema instanceof z.ZodBoolean) return 'true or false';
+  if (schema instanceof z.ZodNumber) return 'number';
+  return schema instanceof z.ZodUnion ? 'quantity' : 'text';
+}
+
+function describeDefault(name: string, schema: z.core.$ZodType): string {
+  if (schema instanceof z.ZodPrefault && !(unwrap(schema) instanceof z.ZodObject)) {
+    const value = schema.parse(undefined);
+    return name === 'timeout' ? formatSeconds(Number(value) / 1000) : formatSize(Number(value));
+  }
+  if (!(schema instanceof z.ZodDefault)) return '';
+  const value = schema.def.defaultValue;
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : `\`${value.join(', ')}\``;
+  return `\`${String(value)}\``;
+}
+
+function innerObject(schema: z.core.$ZodType): z.ZodObject | undefined {
+  const inner = unwrap(schema);
+  if (inner instanceof z.ZodArray) return innerObject(inner.element);
+  return inner instanceof z.ZodObject ? inner : undefined;
+}
