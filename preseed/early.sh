@@ -27,6 +27,15 @@ rm -f /usr/lib/pre-pkgsel.d/10laptop-detect /usr/lib/pre-pkgsel.d/90popcon /usr/
 wget -q -O /usr/lib/base-installer.d/90kvmimg "$seed_url/base.sh"
 chmod 755 /usr/lib/base-installer.d/90kvmimg
 
+# Saves debootstrap two minutes of emulated time.
+pkgdetails=/usr/lib/debootstrap/pkgdetails
+if [ -x $pkgdetails ]; then
+  wget -q -O /tmp/pkgdetails.sh "$seed_url/pkgdetails.sh"
+  mv $pkgdetails $pkgdetails.real
+  mv /tmp/pkgdetails.sh $pkgdetails
+  chmod 755 $pkgdetails
+fi
+
 # apt-setup would run "apt-get update" once for each line of sources. base.sh writes all of them before the one update of
 # base-installer, so that here it only has to write its own line down.
 cat >/usr/bin/apt-setup-verify <<'END'

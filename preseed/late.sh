@@ -83,8 +83,11 @@ build_user=$build_user
 END
 cat >>$target/tmp/kvmimg-late.sh <<'END'
 if [ "$locale" != C.UTF-8 ]; then
-  sed -i "s/^# *\($locale .*\)/\1/" /etc/locale.gen
-  grep -q "^$locale " /etc/locale.gen || { echo "kvmimg: the system has no locale $locale" >&2; exit 1; }
+  if [ ! -e "/usr/share/i18n/locales/${locale%%.*}" ]; then
+    echo "kvmimg: the system has no locale $locale" >&2
+    exit 1
+  fi
+  echo "$locale UTF-8" >>/etc/locale.gen
   locale-gen
 fi
 echo "LANG=$locale" >/etc/locale.conf

@@ -26,15 +26,20 @@ export interface DebianRunFacts {
 }
 
 /** The answer file and the scripts that it fetches, by the name they are served under. */
-export const debianFileNames = ['preseed.cfg', 'early.sh', 'base.sh', 'late.sh'] as const;
+export const debianFileNames = ['preseed.cfg', 'early.sh', 'pkgdetails.sh', 'base.sh', 'late.sh'] as const;
 export type DebianFiles = Readonly<Record<(typeof debianFileNames)[number], string>>;
 
 /** The texts of `preseed/`. */
 export async function loadDebianTemplates(): Promise<DebianFiles> {
-  const [preseed, early, base, late] = await Promise.all(
-    ['debian.cfg', 'early.sh', 'base.sh', 'late.sh'].map((name) => readTemplate(`preseed/${name}`)),
-  );
-  return { 'preseed.cfg': preseed ?? '', 'early.sh': early ?? '', 'base.sh': base ?? '', 'late.sh': late ?? '' };
+  const read = (name: string): Promise<string> => readTemplate(`preseed/${name}`);
+  const [preseed, early, pkgdetails, base, late] = await Promise.all([
+    read('debian.cfg'),
+    read('early.sh'),
+    read('pkgdetails.sh'),
+    read('base.sh'),
+    read('late.sh'),
+  ]);
+  return { 'preseed.cfg': preseed, 'early.sh': early, 'pkgdetails.sh': pkgdetails, 'base.sh': base, 'late.sh': late };
 }
 
 /**
@@ -66,6 +71,7 @@ export function renderDebianAnswerFile(plan: Plan, run: DebianRunFacts, template
       packages: debianPackages(plan).join(' '),
     }),
     'early.sh': fill('early.sh', quoteShellWord, { seedUrl, callbackUrl, diskSerial }),
+    'pkgdetails.sh': fill('pkgdetails.sh', quoteShellWord, { basePackages: distro.basePackages.join(' ') }),
     'base.sh': fill('base.sh', quoteShellWord, {
       ...mirrors,
       callbackUrl,

@@ -34,7 +34,11 @@ export function makeProgram({ act, write }: ProgramHooks): Command {
     .option('--json', 'the plan and the QEMU command lines as JSON')
     .action((subject, flags) => act(async (c) => (await import('./plan-command.ts')).printPlan(subject, flags, c)));
   add('render <distro|recipe.yaml>', 'print the answer file')
-    .option('--file <name>', 'preseed.cfg, or a script that it runs: early.sh, base.sh, late.sh', 'preseed.cfg')
+    .option(
+      '--file <name>',
+      'preseed.cfg, or a script of its: early.sh, pkgdetails.sh, base.sh, late.sh',
+      'preseed.cfg',
+    )
     .action((subject, flags) =>
       act(async (c) => (await import('./render-command.ts')).renderAnswerFile(subject, flags, c)),
     );

@@ -73,6 +73,8 @@ export const distroSchema = z.strictObject({
   diskMinimum: sizeBytes,
   /** What an installed system takes at least, on a file system with holes. */
   installedSize: sizeBytes,
+  /** Names that debootstrap asks the package index about. A list that is out of date costs time, nothing else. */
+  basePackages: z.array(z.string()).default([]),
   packages: z.array(z.string()),
   /** Packages that only one architecture has: kernel and boot loader. */
   archPackages: z.partialRecord(z.enum(arches), z.array(z.string())),

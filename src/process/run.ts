@@ -1,4 +1,3 @@
-import { execa } from 'execa';
 import { InterruptedError, KvmimgError, systemErrorCode } from '../errors.ts';
 import { quoteCommand } from './quote-command.ts';
 
@@ -36,6 +35,8 @@ const maxBufferBytes = 64 * 1024 * 1024;
  */
 export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   options.signal?.throwIfAborted();
+  // Loaded when first needed: it takes longer to load than `kvmimg plan`, which runs nothing, may take.
+  const { execa } = await import('execa');
   const child = execa(program, [...args], {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),

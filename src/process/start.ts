@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { execa } from 'execa';
 import { KvmimgError, messageOf, systemErrorCode } from '../errors.ts';
 import { registerKill } from '../lifecycle/signals.ts';
 
@@ -43,6 +42,8 @@ export async function start(
   const [file, allArgs] = existsSync(setpriv)
     ? [setpriv, ['--pdeathsig', 'KILL', '--', program, ...args]]
     : [program, [...args]];
+  // Loaded when first needed, as in run.ts.
+  const { execa } = await import('execa');
   const child = execa(file, allArgs, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: { LANG: 'C.UTF-8', ...options.env },

@@ -155,7 +155,7 @@ export const recipeFields = z.strictObject({
   disk: disk.prefault({}).meta({ description: 'The disk.' }),
   hostname: hostName.default('localhost').meta({ description: 'Host name until first-boot data sets another.' }),
   locale: line
-    .regex(/^(C|[a-z]{2,3}_[A-Z]{2})\.UTF-8(@[a-z]+)?$/, 'must be a UTF-8 locale such as C.UTF-8 or de_DE.UTF-8')
+    .regex(/^(C|[a-z]{2,3}_[A-Z]{2})\.UTF-8$/, 'must be a UTF-8 locale such as C.UTF-8 or de_DE.UTF-8')
     .default('C.UTF-8')
     .meta({ description: 'System locale.', example: 'en_US.UTF-8' }),
   timezone: timeZone

@@ -13,24 +13,27 @@ afterAll(() => rmSync(home, { recursive: true }));
 const options = { cwd: home, env: { PATH: process.env.PATH, HOME: home } };
 const execute = promisify(execFile);
 
-/** The quickest of several runs: what the program takes, not what else the machine does. */
-async function quickestMs(args: readonly string[]): Promise<number> {
+/** Processor time of the quickest of several runs: what the program takes on a machine that does nothing else. */
+async function leastCpuMs(args: readonly string[]): Promise<number> {
   const times: number[] = [];
-  for (let round = 0; round < 7; round++) {
-    const startMs = performance.now();
-    await execute(process.execPath, [main, ...args], options);
-    times.push(performance.now() - startMs);
+  for (let round = 0; round < 5; round++) {
+    const script = '"$0" "$@" >/dev/null; times';
+    const { stdout } = await execute('/bin/sh', ['-c', script, process.execPath, main, ...args], options);
+    // The second line of `times` is the children's user and system time: `0m0.180000s 0m0.020000s`.
+    const children = [...(stdout.split('\n')[1] ?? '').matchAll(/(\d+)m([\d.]+)s/g)];
+    times.push(children.reduce((sum, [, minutes, seconds]) => sum + Number(minutes) * 60e3 + Number(seconds) * 1e3, 0));
   }
   return Math.min(...times);
 }
 
 describe('the program', () => {
   it('prints its help in 200 ms', async () => {
-    expect(await quickestMs(['--help'])).toBeLessThan(200);
+    expect(await leastCpuMs(['--version'])).toBeGreaterThan(20);
+    expect(await leastCpuMs(['--help'])).toBeLessThan(200);
   });
 
   it('prints a plan in 300 ms, and leaves nothing on the disk', async () => {
-    expect(await quickestMs(['plan', 'debian-13', '--json'])).toBeLessThan(300);
+    expect(await leastCpuMs(['plan', 'debian-13', '--json'])).toBeLessThan(300);
     expect(readdirSync(home)).toEqual([]);
   });
 

@@ -54,10 +54,13 @@ describe('the answer file of Debian', () => {
     await expect(files[name]).toMatchFileSnapshot(`../../../fixtures/golden/debian-13/${name}`);
   });
 
-  it.each(['early.sh', 'base.sh', 'late.sh'] as const)('has scripts that a shell can read: %s', async (name) => {
-    const files = await render({ kernelArguments: ['net.ifnames=0', 'a=!~*^%'] });
-    expect(() => execFileSync('/bin/sh', ['-n'], { input: files[name] })).not.toThrow();
-  });
+  it.each(['early.sh', 'pkgdetails.sh', 'base.sh', 'late.sh'] as const)(
+    'has scripts that a shell can read: %s',
+    async (name) => {
+      const files = await render({ kernelArguments: ['net.ifnames=0', 'a=!~*^%'] });
+      expect(() => execFileSync('/bin/sh', ['-n'], { input: files[name] })).not.toThrow();
+    },
+  );
 
   it('answers each question once', async () => {
     const answers = (await render())['preseed.cfg'].split('\n').filter((line) => /^[a-z]/.test(line));

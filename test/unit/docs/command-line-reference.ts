@@ -14,7 +14,8 @@ output carries results only (paths, JSON); progress and errors go to standard er
 second one ends at once.
 
 Variables: \`KVMIMG_CACHE_DIR\` (else \`XDG_CACHE_HOME/kvmimg\`, else \`~/.cache/kvmimg\`) is where downloads and layers are;
-\`KVMIMG_DEBUG=1\` shows debug lines. \`http_proxy\`, \`https_proxy\` and \`no_proxy\` are heeded where the recipe names no proxy.
+\`KVMIMG_DEBUG=1\` shows debug lines;
+\`KVMIMG_DISTROS_DIR\` is a folder of distro facts that stands in for kvmimg's own. \`http_proxy\`, \`https_proxy\` and \`no_proxy\` are heeded where the recipe names no proxy.
 
 This page is what \`--help\` prints; a test holds the two together.
 

@@ -24,6 +24,7 @@ export const distro: Distro = {
   memoryMinimum: gibibyte,
   diskMinimum: 3 * gibibyte,
   installedSize: gibibyte,
+  basePackages: ['bash'],
   packages: ['openssh-server'],
   archPackages: { amd64: ['linux-image-amd64'] },
   ovf: { id: 96, osType: 'debian10_64Guest', hardwareVersion: 15 },
