@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { findCallbackFailure } from '../../../src/build/debian-installer.ts';
+import { debianVoice } from '../../../src/build/debian-voice.ts';
+
+describe("what Debian's installer says", () => {
+  it.each([
+    ['main-menu', "INFO: Menu item 'partman-base' selected", 'partitioning'],
+    ['main-menu', "INFO: Menu item 'something-new' selected", 'something-new'],
+    ['anna', 'DEBUG: retrieving partman-auto 177', 'loading partman-auto'],
+    ['debootstrap', 'Unpacking libc6:amd64 (2.41-12) ...', 'unpacking libc6'],
+    ['in-target', 'Setting up cloud-init (25.1) ...', 'setting up cloud-init'],
+  ])('%s: %s', (tag, text, activity) => {
+    expect(debianVoice.readActivity({ tag, text })?.activity).toBe(activity);
+  });
+
+  it('gets further from step to step', () => {
+    const items = ['choose-mirror', 'partman-base', 'bootstrap-base', 'pkgsel', 'finish-install'];
+    const fractions = items.map((item) =>
+      debianVoice.readActivity({ tag: 'main-menu', text: `Menu item '${item}' selected` }),
+    );
+    const values = fractions.map((activity) => activity?.fraction ?? 0);
+    expect(values).toEqual([...values].sort((a, b) => a - b));
+    expect(values.every((value) => value > 0 && value < 1)).toBe(true);
+  });
+
+  it('is not worried by ordinary messages', () => {
+    const texts = ['WARNING **: no packages matching running kernel', 'umount: error', 'Setting up libgpg-error0'];
+    for (const text of texts) expect(debianVoice.findFailure({ tag: 'x', text })).toBeUndefined();
+  });
+
+  it('has failed when a step has failed', () => {
+    const text = "WARNING **: Configuring 'bootstrap-base' failed with error code 1";
+    expect(debianVoice.findFailure({ tag: 'main-menu', text })?.message).toContain('bootstrap-base');
+  });
+
+  it('shows the question above the prompt', () => {
+    const failure = debianVoice.findSerialFailure("Prompt: '?' for help> ", [
+      '',
+      'Please choose the disk:',
+      '  1: sda',
+    ]);
+    expect(failure?.evidence[0]?.lines).toEqual(['Please choose the disk:', '  1: sda', "Prompt: '?' for help> "]);
+  });
+});
+
+describe('callbacks of the scripts', () => {
+  it('are a failure when the script says so', () => {
+    expect(findCallbackFailure('late-end/3')?.message).toContain('late script');
+    for (const name of ['late-end/0', 'early', 'late', 'partman']) expect(findCallbackFailure(name)).toBeUndefined();
+  });
+});

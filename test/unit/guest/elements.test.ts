@@ -1,0 +1,170 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { describeStep, makeActions, makeChecks, makeUserActions } from '../../../src/guest/elements.ts';
+import { recipeSchema, type Step } from '../../../src/recipe/schema.ts';
+
+const key = `ssh-ed25519 ${'A'.repeat(68)} ops@example`;
+const recipe = recipeSchema.parse({
+  name: 'example',
+  distro: 'debian-13',
+  packages: ['curl'],
+  users: [{ name: 'ops', sshKeys: [key], groups: ['adm'] }],
+  kernelArguments: ['nomodeset'],
+  provision: [
+    { packages: ['jq', 'tree'] },
+    {
+      files: [
+        { path: '/etc/a', content: 'one\n' },
+        { path: '/etc/b', source: 'b.txt', mode: '0750', owner: 'ops' },
+      ],
+    },
+    { sysctls: { 'vm.swappiness': 7 } },
+    { services: { enable: ['chrony.service'], mask: ['apt-daily.timer'] } },
+    { scripts: [{ name: 'mark', run: 'echo hi' }, { source: 'b.txt' }] },
+    { sysctls: { 'vm.swappiness': 9, 'net.ipv4.ip_forward': 1 } },
+    { files: [{ path: '/etc/a', content: 'two\n' }] },
+  ],
+});
+const sources = new Map([['b.txt', new TextEncoder().encode('from b\n')]]);
+const step = (index: number): Step => {
+  const found = recipe.provision[index];
+  if (!found) throw new Error(`no step ${index}`);
+  return found;
+};
+
+describe('makeActions', () => {
+  it('installs packages without recommends and without questions', () => {
+    const [update, install] = makeActions(step(0), sources);
+    expect(update).toMatchObject({ kind: 'command', words: expect.arrayContaining(['apt-get', 'update']) });
+    expect(install).toMatchObject({
+      words: expect.arrayContaining(['DEBIAN_FRONTEND=noninteractive', '--no-install-recommends', '--', 'jq', 'tree']),
+    });
+  });
+
+  it('writes files with content, mode and owner', () => {
+    expect(makeActions(step(1), sources)).toEqual([
+      {
+        kind: 'write',
+        title: 'write /etc/a',
+        file: { path: '/etc/a', mode: '0644', owner: 'root:root', content: 'one\n' },
+      },
+      {
+        kind: 'write',
+        title: 'write /etc/b',
+        file: { path: '/etc/b', mode: '0750', owner: 'ops', content: sources.get('b.txt') },
+      },
+    ]);
+  });
+
+  it('writes the sysctls of earlier steps as well, because one file holds all', () => {
+    const [write] = makeActions(step(5), sources, { 'vm.swappiness': 7, 'kernel.panic': 10 });
+    expect(write).toMatchObject({
+      file: { content: 'vm.swappiness = 9\nkernel.panic = 10\nnet.ipv4.ip_forward = 1\n' },
+    });
+  });
+
+  it('asks systemd once a verb', () => {
+    expect(makeActions(step(3), sources).map((action) => action.title)).toEqual([
+      'enable chrony.service',
+      'mask apt-daily.timer',
+    ]);
+  });
+
+  it('takes a script from the recipe or from its file', () => {
+    expect(makeActions(step(4), sources)).toEqual([
+      { kind: 'script', title: 'script mark', text: 'echo hi' },
+      { kind: 'script', title: 'script b.txt', text: 'from b\n' },
+    ]);
+  });
+});
+
+describe('makeUserActions', () => {
+  it('makes users with a key, groups and a sudo rule, and no password', () => {
+    const actions = makeUserActions(recipe.users);
+    expect(actions.map((action) => action.title)).toEqual([
+      'make user ops',
+      'add ops to adm',
+      'write the SSH keys of ops',
+      'protect the SSH folder of ops',
+      'let ops use sudo',
+    ]);
+    expect(actions[2]).toMatchObject({ file: { content: `${key}\n`, mode: '0600', owner: 'ops:ops' } });
+  });
+});
+
+describe('makeChecks', () => {
+  const checks = makeChecks(recipe, sources);
+
+  it('checks everything that is declared', () => {
+    expect(checks.map((check) => check.element)).toEqual([
+      'package curl',
+      'package jq',
+      'package tree',
+      'user ops',
+      'SSH key of ops',
+      'group adm of ops',
+      'file /etc/a',
+      'file /etc/b',
+      'sysctl vm.swappiness',
+      'sysctl net.ipv4.ip_forward',
+      'service chrony.service enabled',
+      'service apt-daily.timer masked',
+      'timezone Etc/UTC',
+      'locale C.UTF-8',
+      'kernel argument nomodeset',
+    ]);
+  });
+
+  it('expects of a path and of a sysctl what the last step says', () => {
+    const words = (element: string) => checks.find((check) => check.element === element)?.words ?? [];
+    expect(words('sysctl vm.swappiness').at(-1)).toBe('9');
+    expect(Buffer.from(words('file /etc/a').at(-1) ?? '', 'base64').toString()).toBe('two\n');
+  });
+
+  it('tells a file that is as declared from one that is not, byte by byte', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'kvmimg-elements-'));
+    const path = join(folder, 'file');
+    const content = 'It\'s "quoted" $HOME\nnul: \0 end';
+    const wanted = recipeSchema.parse({
+      name: 'x',
+      distro: 'x',
+      provision: [{ files: [{ path, content, mode: '0600' }] }],
+    });
+    const [check] = makeChecks(wanted, new Map());
+    const passes = (): boolean => {
+      const [program = '', ...args] = check?.words ?? [];
+      try {
+        execFileSync(program, args, { stdio: 'ignore' });
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    try {
+      expect(passes()).toBe(false);
+      writeFileSync(path, content, { mode: 0o600 });
+      expect(passes()).toBe(true);
+      writeFileSync(path, `${content}.`);
+      expect(passes()).toBe(false);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+describe('describeStep', () => {
+  it('names what the step is about', () => {
+    expect(recipe.provision.map(describeStep)).toEqual([
+      'packages jq, tree',
+      'files /etc/a, /etc/b',
+      'sysctls vm.swappiness',
+      'services',
+      'scripts mark, b.txt',
+      'sysctls vm.swappiness, net.ipv4.ip_forward',
+      'files /etc/a',
+    ]);
+  });
+});

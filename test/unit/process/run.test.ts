@@ -1,0 +1,90 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { quoteCommand } from '../../../src/process/quote-command.ts';
+import { run } from '../../../src/process/run.ts';
+import { start } from '../../../src/process/start.ts';
+
+const sh = (script: string): [string, string[]] => ['sh', ['-c', script]];
+
+describe('run', () => {
+  it('gives both outputs, and closes standard input', async () => {
+    expect(await run(...sh('cat; echo out; echo err >&2'))).toEqual({ stdout: 'out\n', stderr: 'err\n', exitCode: 0 });
+  });
+
+  it('passes input on byte by byte', async () => {
+    expect((await run('cat', [], { input: 'a\0b\n' })).stdout).toBe('a\0b\n');
+  });
+
+  it('runs with a language whose messages we know', async () => {
+    expect((await run(...sh('echo $LANG'), { env: { OTHER: '1' } })).stdout).toBe('C.UTF-8\n');
+  });
+
+  it('fails with the command and the last lines of a program that fails', async () => {
+    await expect(run(...sh('echo one; echo two >&2; exit 3'))).rejects.toMatchObject({
+      code: 'program-failed',
+      message: 'sh failed with exit code 3.',
+      evidence: [
+        { title: 'Command', lines: ["sh -c 'echo one; echo two >&2; exit 3'"] },
+        { title: 'Its last lines', lines: ['one', 'two'] },
+      ],
+    });
+  });
+
+  it('tolerates the exit codes that are listed, and only these', async () => {
+    expect((await run(...sh('exit 3'), { okExitCodes: [0, 3] })).exitCode).toBe(3);
+    await expect(run(...sh('exit 0'), { okExitCodes: [3] })).rejects.toThrow('exit code 0');
+  });
+
+  it('says which program is missing, and how to get it', async () => {
+    await expect(run('kvmimg-no-such-program', [])).rejects.toMatchObject({
+      code: 'program-missing',
+      hint: expect.stringContaining('doctor --fix'),
+    });
+  });
+
+  it('ends a program that takes too long', async () => {
+    await expect(run('sleep', ['60'], { timeoutMs: 50 })).rejects.toMatchObject({ code: 'program-timeout' });
+  });
+
+  it('ends with the reason of an abort', async () => {
+    const controller = new AbortController();
+    const reason = new Error('Ctrl-C');
+    setTimeout(() => controller.abort(reason), 50);
+    await expect(run('sleep', ['60'], { signal: controller.signal })).rejects.toBe(reason);
+  });
+
+  it('tells lines as they come', async () => {
+    const lines: string[] = [];
+    await run(...sh('echo one; echo two'), { onLine: (line) => lines.push(line) });
+    expect(lines).toEqual(['one', 'two']);
+  });
+});
+
+describe('start', () => {
+  it('tells how the program ended, with its last lines', async () => {
+    const child = await start(...sh('echo going; exit 4'));
+    expect(await child.exited).toEqual({ exitCode: 4, signal: undefined, lastLines: ['going'] });
+    expect(child.hasExited()).toBe(true);
+  });
+
+  it('ends the whole process group', async () => {
+    const child = await start(...sh('sleep 60 & echo $!; wait'), {});
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    child.kill('SIGKILL');
+    const { signal, lastLines } = await child.exited;
+    expect(signal).toBe('SIGKILL');
+    // Gone, or dead and not yet collected by its new parent.
+    const stat = await readFile(`/proc/${lastLines[0]}/stat`, 'utf8').catch(() => '(sleep) Z');
+    expect(stat).toContain(') Z');
+  });
+});
+
+describe('quoteCommand', () => {
+  it.each([
+    ['plain words as they are', ['-a', '--b=c,d', '/e/f'], 'p -a --b=c,d /e/f'],
+    ['spaces and quotes', ["it's here", ''], `p 'it'\\''s here' ''`],
+    ['what a shell would expand', ['$HOME', '*', '~'], "p '$HOME' '*' '~'"],
+  ])('quotes %s', (_, args, expected) => {
+    expect(quoteCommand('p', args)).toBe(expected);
+  });
+});
