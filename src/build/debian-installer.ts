@@ -65,12 +65,15 @@ export async function makeDebianBootSet(plan: Plan, media: DebianMedia, workDir:
   return { initrdPath, local: new Map(entries) };
 }
 
-/** The answer file and its scripts by the path that the seed server serves them under, and the kernel arguments. */
-export async function makeDebianAnswer(plan: Plan, run: DebianRunFacts) {
+/**
+ * The answer file and its scripts by name, and the kernel arguments. `machineArguments` are for this machine's kernel
+ * only, not for the image.
+ */
+export async function makeDebianAnswer(plan: Plan, run: DebianRunFacts, machineArguments: readonly string[]) {
   const files = renderDebianAnswerFile(plan, run, await loadDebianTemplates());
   return {
     files: new Map(Object.entries(files).map(([name, content]) => [name, content] as const)),
-    kernelArguments: debianKernelArguments(plan, run),
+    kernelArguments: debianKernelArguments(plan, run, machineArguments),
   };
 }
 

@@ -61,5 +61,10 @@ function findSerialFailure(line: string, before: readonly string[]): KvmimgError
   });
 }
 
+/** On a serial console d-i runs in screen, which draws its status line with the time anew every minute. */
+function isIdleLine(line: string): boolean {
+  return /^\W*$/.test(line) || /1\*?installer.*2 shell.*4- ?log/.test(line);
+}
+
 /** How Debian's installer speaks. */
-export const debianVoice: InstallerVoice = { readActivity, findFailure, findSerialFailure };
+export const debianVoice: InstallerVoice = { readActivity, findFailure, findSerialFailure, isIdleLine };

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createDisk } from '../disk/qemu-img.ts';
 import { makeSshKeyPair } from '../guest/ssh-keys.ts';
 import { withScope } from '../lifecycle/scope.ts';
+import { tcgKernelArguments } from '../machine/machine-spec.ts';
 import { startWatchedMachine } from '../machine/machine-watch.ts';
 import type { LayerProduct } from './build-layers.ts';
 import { type BuildRun, limitsOf } from './build-run.ts';
@@ -59,7 +60,7 @@ function runInstaller(run: BuildRun, { media, keys, diskPath, tell }: InstallPar
     const bootSet = await makeDebianBootSet(plan, media, run.workDir);
     services.addToMirror(bootSet.local);
     const facts = makeDebianRunFacts(services.guestRoot, services.syslogPort, keys);
-    const answer = await makeDebianAnswer(plan, facts);
+    const answer = await makeDebianAnswer(plan, facts, run.decision.accel === 'tcg' ? tcgKernelArguments : []);
     services.serveFiles(answer.files);
     const { kernelPath } = media;
     const { initrdPath } = bootSet;
@@ -72,6 +73,7 @@ function runInstaller(run: BuildRun, { media, keys, diskPath, tell }: InstallPar
         signal: run.signal,
         silenceLimitMs: limitsOf(run).silenceMs,
         findSerialFailure: debianVoice.findSerialFailure,
+        isIdleLine: debianVoice.isIdleLine,
       },
     );
     const { machine } = watched;

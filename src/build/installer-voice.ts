@@ -16,4 +16,6 @@ export interface InstallerVoice {
   readonly findFailure: (message: InstallerMessage) => KvmimgError | undefined;
   /** The failure that a serial line shows; `before` are the lines above it, oldest first. */
   readonly findSerialFailure: (line: string, before: readonly string[]) => KvmimgError | undefined;
+  /** A serial line that also comes when nothing happens, and so is no sign of life. */
+  readonly isIdleLine: (line: string) => boolean;
 }

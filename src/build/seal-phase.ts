@@ -73,7 +73,7 @@ async function provisionGuest(run: BuildRun, parts: ProvisionParts): Promise<Ssh
       privateKeyPath: join(installed.folder, 'user-key'),
       hostPublicKey,
     },
-    { scope, signal: watched.signal, limitMs: limitsOf(run).sshMs },
+    { workDir: join(run.workDir, 'seal-machine'), scope, signal: watched.signal, limitMs: limitsOf(run).sshMs },
   );
   await pointAptAtBuild(run, guest, watched.signal);
   if (run.decision.accel === 'tcg') await speedUpEmulation(guest, watched.signal);

@@ -1,7 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Evidence, KvmimgError } from '../errors.ts';
+import { makeSocketFolder } from '../host/socket-folder.ts';
 import type { Scope } from '../lifecycle/scope.ts';
 import { quoteShellWord } from '../process/quote-command.ts';
 import { type RunResult, run } from '../process/run.ts';
@@ -18,6 +18,8 @@ export interface SshAddress {
 }
 
 export interface SshWait {
+  /** For this connection: its control socket and known_hosts. */
+  readonly workDir: string;
   readonly scope: Scope;
   readonly signal: AbortSignal;
   readonly limitMs: number;
@@ -52,6 +54,8 @@ export interface GuestFile {
   readonly owner: string;
 }
 
+/** `control`, and the 17 characters that the client adds while it makes the socket. */
+const controlNameBytes = 'control'.length + 17;
 const hostAlias = 'kvmimg-guest';
 const attemptSeconds = 10;
 const sshFailed = 255;
@@ -63,9 +67,7 @@ const sshFailed = 255;
  * @throws KvmimgError `wait-limit` with the client's last words; what `wait.check` throws.
  */
 export async function connectSsh(address: SshAddress, wait: SshWait): Promise<SshSession> {
-  // In the system's temporary folder: a socket's path must be shorter than 108 bytes, and a cache path may be longer.
-  const folder = await mkdtemp(join(tmpdir(), 'kvmimg-ssh-'));
-  wait.scope.defer('remove the SSH client folder', () => rm(folder, { recursive: true, force: true }));
+  const folder = await makeSocketFolder(join(wait.workDir, 'ssh'), controlNameBytes, wait.scope);
   await writeFile(join(folder, 'known_hosts'), `${hostAlias} ${address.hostPublicKey}\n`, { mode: 0o600 });
   const options = clientOptions(address, folder);
   let lastWords = 'no attempt has ended yet';

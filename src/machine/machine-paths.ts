@@ -13,6 +13,8 @@ export interface MachinePaths {
   readonly qmpSocket: string;
 }
 
+export const qmpSocketName = 'qmp';
+
 /** `socketDir`: where the QMP socket goes when the path of the work folder is too long for a socket. */
 export function makeMachinePaths(workDir: string, socketDir = workDir): MachinePaths {
   return {
@@ -20,6 +22,6 @@ export function makeMachinePaths(workDir: string, socketDir = workDir): MachineP
     vars: join(workDir, 'vars.fd'),
     smbios: join(workDir, 'smbios.bin'),
     serialLog: join(workDir, 'serial.log'),
-    qmpSocket: join(socketDir, 'qmp'),
+    qmpSocket: join(socketDir, qmpSocketName),
   };
 }

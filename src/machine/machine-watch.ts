@@ -23,6 +23,8 @@ export interface WatchedMachine {
 export interface WatchOptions extends StartMachineOptions {
   /** A failure that a serial line shows; `before` are the lines above it, oldest first. */
   readonly findSerialFailure?: (line: string, before: readonly string[]) => KvmimgError | undefined;
+  /** A serial line that comes even when nothing happens. */
+  readonly isIdleLine?: (line: string) => boolean;
   /** No sign of life for this long is a failure. */
   readonly silenceLimitMs: number;
 }
@@ -38,7 +40,7 @@ export async function startWatchedMachine(spec: MachineSpec, options: WatchOptio
   options.scope.defer('silence alarm', life.stop);
   const before: string[] = [];
   const onSerialLine = (line: string): void => {
-    life.sign();
+    if (!options.isIdleLine?.(line)) life.sign();
     options.onSerialLine?.(line);
     const found = findKernelFailure(line) ?? options.findSerialFailure?.(line, before);
     if (found) fail(found);

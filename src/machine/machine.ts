@@ -1,16 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { rmSync } from 'node:fs';
-import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KvmimgError, systemErrorCode } from '../errors.ts';
+import { makeSocketFolder } from '../host/socket-folder.ts';
 import type { Scope } from '../lifecycle/scope.ts';
-import { registerKill } from '../lifecycle/signals.ts';
 import { type StartedProcess, start } from '../process/start.ts';
 import { waitUntil } from '../wait/wait-until.ts';
 import { parseForwardedSshPort } from './host-forward.ts';
 import { makeMachineConfig } from './machine-config.ts';
-import { type MachinePaths, makeMachinePaths } from './machine-paths.ts';
+import { type MachinePaths, makeMachinePaths, qmpSocketName } from './machine-paths.ts';
 import type { MachineSpec } from './machine-spec.ts';
 import { qemuArgs } from './qemu-args.ts';
 import { findQemu, readQemuFacts } from './qemu-facts.ts';
@@ -32,8 +30,6 @@ export interface StartMachineOptions {
   readonly onSerialLine?: (line: string) => void;
 }
 
-/** `sun_path` holds 104 bytes with its end on macOS, 108 on Linux. */
-const maxSocketPathBytes = 103;
 const connectLimitMs = 30_000;
 
 /**
@@ -47,7 +43,8 @@ export async function startMachine(spec: MachineSpec, options: StartMachineOptio
   const facts = await readQemuFacts(binary, options.signal);
   await mkdir(options.workDir, { recursive: true });
   await chmod(options.workDir, 0o700);
-  const paths = makeMachinePaths(options.workDir, await makeSocketDir(options.workDir, options.scope));
+  const socketDir = await makeSocketFolder(options.workDir, qmpSocketName.length, options.scope);
+  const paths = makeMachinePaths(options.workDir, socketDir);
   await writeMachineFiles(spec, paths);
   const serialLog = await followSerialLog(paths.serialLog, options.onSerialLine);
   options.scope.defer('serial log', () => serialLog.finish());
@@ -70,18 +67,6 @@ export async function startMachine(spec: MachineSpec, options: StartMachineOptio
   });
   await qmp.execute('cont');
   return machine;
-}
-
-/** The work folder, or a folder of its own with a short path where that of the socket would be too long. */
-async function makeSocketDir(workDir: string, scope: Scope): Promise<string> {
-  if (Buffer.byteLength(makeMachinePaths(workDir).qmpSocket) <= maxSocketPathBytes) return workDir;
-  const dir = await mkdtemp(join(tmpdir(), 'kvmimg-qmp-'));
-  const forget = registerKill(() => rmSync(dir, { recursive: true, force: true }));
-  scope.defer(`socket folder ${dir}`, async () => {
-    await rm(dir, { recursive: true, force: true });
-    forget();
-  });
-  return dir;
 }
 
 async function writeMachineFiles(spec: MachineSpec, paths: MachinePaths): Promise<void> {

@@ -75,7 +75,7 @@ export async function bootImage(request: BootRequest, options: BootOptions): Pro
   });
   const { privateKeyPath } = userKey;
   const address = { port: watched.machine.sshPort ?? 0, user: request.user, privateKeyPath, hostPublicKey };
-  const guest = await connectSsh(address, { scope, signal: watched.signal, limitMs, witness });
+  const guest = await connectSsh(address, { workDir, scope, signal: watched.signal, limitMs, witness });
   return { guest, watched, secondsToLogin: (performance.now() - startMs) / 1000 };
 }
 

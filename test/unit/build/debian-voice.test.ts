@@ -49,3 +49,11 @@ describe('callbacks of the scripts', () => {
     for (const name of ['late-end/0', 'early', 'late', 'partman']) expect(findCallbackFailure(name)).toBeUndefined();
   });
 });
+
+describe('signs of life', () => {
+  it("are not the clock of screen's status line", () => {
+    const status = '           (1*installer)  2 shell  3 shell  4- log            [ Nov 23  7:02 ]';
+    expect(debianVoice.isIdleLine(status)).toBe(true);
+    expect(debianVoice.isIdleLine('Installing the base system  ... 3%')).toBe(false);
+  });
+});
