@@ -21,9 +21,17 @@ interface SealStep {
 export const sealedMark = 'kvmimg-seal: clean';
 export const leftoverMark = 'kvmimg-seal: leftover: ';
 
+// A deleted file's blocks stay on the disk: a trim cannot give back what is smaller than a cluster of the image.
+const wipeFunction = `wipe() {
+  for file; do
+    if [ -f "$file" ]; then shred -n 0 -z "$file" && rm -f "$file"; fi
+  done
+}`;
+
 const aptSources = (facts: SealFacts): string => `
 rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/* /var/cache/apt/*.bin
-rm -f /etc/apt/sources.list /etc/apt/sources.list~ /etc/apt/sources.list.d/* /etc/apt/apt.conf /etc/apt/apt.conf.d/*kvmimg*
+wipe /etc/apt/sources.list /etc/apt/sources.list.d/*
+rm -f /etc/apt/sources.list~ /etc/apt/apt.conf /etc/apt/apt.conf.d/*kvmimg*
 # What d-i leaves for its own runs of apt.
 rm -f /etc/apt/apt.conf.d/00InstallRecommends /etc/apt/apt.conf.d/00trustcdrom /etc/apt/apt.conf.d/00IgnoreTimeConflict
 mkdir -p /var/lib/apt/lists/partial /var/lib/apt/lists/auxfiles /var/cache/apt/archives/partial
@@ -86,7 +94,7 @@ rm -f /etc/mailname
   {
     title: 'machine identity',
     script: `
-rm -f /etc/ssh/ssh_host_*
+wipe /etc/ssh/ssh_host_*
 rm -f /var/lib/dbus/machine-id /var/lib/systemd/random-seed /var/lib/systemd/credential.secret /boot/efi/loader/random-seed
 : >/etc/machine-id
 chmod 0444 /etc/machine-id
@@ -108,7 +116,7 @@ find /home -maxdepth 2 \\( -name .bash_history -o -name .lesshst -o -name .sudo_
 /** The part that runs while the SSH connection is up. */
 export function makeSealScript(facts: SealFacts): string {
   const body = steps(facts).map((step) => `echo 'kvmimg: sealing ${step.title}'\n(\n${step.script.trim()}\n)\n`);
-  return `#!/bin/sh\nset -eu\n${body.join('\n')}`;
+  return `#!/bin/sh\nset -eu\n${wipeFunction}\n${body.join('\n')}`;
 }
 
 /**
@@ -124,11 +132,13 @@ exec >/dev/console 2>&1
 loginctl terminate-user ${user} || true
 for second in 1 2 3 4 5 6 7 8 9 10; do pgrep -u ${user} >/dev/null || break; sleep 1; done
 pkill -KILL -u ${user} || true
+${wipeFunction}
+wipe /home/${facts.buildUser}/.ssh/authorized_keys /etc/sudoers.d/${facts.buildUser} /var/log/installer/*
 userdel -f -r ${user} 2>/dev/null
-rm -f /etc/sudoers.d/${facts.buildUser} /etc/passwd- /etc/shadow- /etc/group- /etc/gshadow- /etc/subuid- /etc/subgid-
+rm -f /etc/passwd- /etc/shadow- /etc/group- /etc/gshadow- /etc/subuid- /etc/subgid-
 rm -rf /var/lib/sudo /var/mail/${facts.buildUser} /var/lib/systemd/linger
 for state in timers timesync coredump pstore rfkill backlight; do rm -rf /var/lib/systemd/$state/*; done
-rm -rf /var/lib/private/systemd/*
+rm -rf /var/lib/private/systemd/* /var/lib/wtmpdb /var/lib/lastlog
 systemctl stop systemd-journald.socket systemd-journald-dev-log.socket systemd-journald-audit.socket systemd-journald.service 2>/dev/null
 rm -rf /var/log/journal/* /var/log/installer /var/log/private/* /var/log/apt/*
 find /var/log -type f \\( -name '*.gz' -o -name '*.[0-9]' -o -name '*.log' -o -name 'syslog' \\) -delete
