@@ -1,22 +1,6 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { promisify } from 'node:util';
-
-const project = resolve(import.meta.dirname, '../../..');
-
-/** Compiles src/ for children that node runs by itself; gives the folder, inside the project so that imports resolve. */
-export async function compileSources(): Promise<string> {
-  const cache = join(project, 'node_modules/.cache');
-  await mkdir(cache, { recursive: true });
-  const outDir = await mkdtemp(join(cache, 'kvmimg-test-'));
-  const tsc = join(project, 'node_modules/typescript/bin/tsc');
-  const args = [tsc, '-p', join(project, 'tsconfig.build.json'), '--outDir', outDir, '--noCheck'];
-  await promisify(execFile)(process.execPath, args);
-  return outDir;
-}
 
 /** The text of an import of `names` from a compiled file. */
 export function importLine(names: string, compiledFile: string): string {

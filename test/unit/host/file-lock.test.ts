@@ -3,8 +3,9 @@ import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promi
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { compileSources } from '../../../fixtures/compile.ts';
 import { withFileLock } from '../../../src/host/file-lock.ts';
-import { compileSources, importLine, killHard, readLine, startChild } from './child-program.ts';
+import { importLine, killHard, readLine, startChild } from './child-program.ts';
 
 const { signal } = new AbortController();
 let compiled: string;
@@ -12,7 +13,7 @@ let dir: string;
 let path: string;
 
 beforeAll(async () => {
-  compiled = await compileSources();
+  compiled = await compileSources('file-lock');
 }, 60_000);
 afterAll(() => rm(compiled, { recursive: true, force: true }));
 beforeEach(async () => {

@@ -4,15 +4,16 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { compileSources } from '../../../fixtures/compile.ts';
 import { makeWorkDir, sweepWorkDirs } from '../../../src/host/work-dirs.ts';
 import { Scope } from '../../../src/lifecycle/scope.ts';
-import { compileSources, importLine, killHard, readLine, startChild } from './child-program.ts';
+import { importLine, killHard, readLine, startChild } from './child-program.ts';
 
 let compiled: string;
 let root: string;
 
 beforeAll(async () => {
-  compiled = await compileSources();
+  compiled = await compileSources('work-dirs');
 }, 60_000);
 afterAll(() => rm(compiled, { recursive: true, force: true }));
 beforeEach(async () => {
