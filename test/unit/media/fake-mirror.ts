@@ -84,7 +84,8 @@ async function serve(file: FakeFile | undefined, request: IncomingMessage, respo
 function sendBody(file: FakeFile, start: number, response: ServerResponse): void {
   const cut = file.cuts?.shift();
   if (cut !== undefined) {
-    response.write(file.body.subarray(start, start + cut), () => setTimeout(() => response.destroy(), 20));
+    // Time for the client to take what was sent: an error drops what it has not read yet.
+    response.write(file.body.subarray(start, start + cut), () => setTimeout(() => response.destroy(), 250));
   } else if (file.stallsAfter !== undefined) response.write(file.body.subarray(start, file.stallsAfter));
   else response.end(file.body.subarray(start));
 }
