@@ -21,7 +21,10 @@ export function fillTemplate(text: string, values: Readonly<Record<string, strin
   return filled;
 }
 
-/** Reads a template that comes with kvmimg: `preseed/debian.cfg`. */
+/** Where the templates are: kvmimg's own, or a folder of the user's that stands in for them. */
+const templatesDir = process.env.KVMIMG_TEMPLATES_DIR ?? packageRoot;
+
+/** Reads a template: `preseed/debian.cfg`. */
 export async function readTemplate(path: string): Promise<string> {
-  return readFile(join(packageRoot, path), 'utf8');
+  return readFile(join(templatesDir, path), 'utf8');
 }

@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -14,46 +13,11 @@ import { findFirmware } from '../../src/machine/firmware.ts';
 import { run } from '../../src/process/run.ts';
 import { type BootedImage, bootImage, waitForFirstBoot } from '../../src/verify/boot-image.ts';
 import { checkImage } from '../../src/verify/check-image.ts';
-import { descendants, findExposedSockets, type OpenSocket } from './listening-sockets.ts';
+import { descendants } from './listening-sockets.ts';
+import { buildAndDisturb, type Finished, repository, runWatched } from './watched-run.ts';
 
-const repository = join(import.meta.dirname, '../..');
 const minuteMs = 60_000;
 const extensions = ['qcow2', 'raw', 'vmdk', 'ova'] as const;
-
-interface Finished {
-  readonly exitCode: number | null;
-  readonly stdout: string;
-  readonly seconds: number;
-  readonly exposed: readonly OpenSocket[];
-  /** Command lines seen while it ran. */
-  readonly commandLines: ReadonlySet<string>;
-}
-
-/** Runs a command of the repository with this cache, watching what its processes listen on and are called. */
-async function runWatched(program: string, args: readonly string[], cacheDir: string): Promise<Finished> {
-  const startMs = performance.now();
-  const child = spawn(program, args, {
-    cwd: repository,
-    env: { ...process.env, KVMIMG_CACHE_DIR: cacheDir },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const exposed: OpenSocket[] = [];
-  const commandLines = new Set<string>();
-  const pid = child.pid ?? 0;
-  const timer = setInterval(async () => {
-    exposed.push(...(await findExposedSockets(pid)));
-    for (const each of await descendants(pid)) {
-      commandLines.add((await readFile(`/proc/${each}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' '));
-    }
-  }, 5_000);
-  let stdout = '';
-  child.stdout.on('data', (piece) => {
-    stdout += piece;
-  });
-  const exitCode = await new Promise<number | null>((resolve) => child.on('close', resolve));
-  clearInterval(timer);
-  return { exitCode, stdout, seconds: (performance.now() - startMs) / 1000, exposed, commandLines };
-}
 
 async function sha256Of(path: string): Promise<string> {
   const hash = createHash('sha256');
@@ -214,5 +178,58 @@ describe('debian-13, the whole way', () => {
     expect(again.exitCode).toBe(0);
     const { mirror } = await readManifest(join(destination, 'every-element.manifest.json'));
     expect(mirror.packages.bytesFromMirror).toBe(0);
+  });
+
+  describe('stopped in the middle', () => {
+    it('ends with 130 on Ctrl-C and leaves nothing', async () => {
+      const { exitCode, said, left } = await buildAndDisturb(cacheDir, (pid) => void process.kill(pid, 'SIGINT'));
+      expect(exitCode, said).toBe(130);
+      expect(left).toEqual([]);
+    });
+
+    it('tells that QEMU was killed, and leaves nothing', async () => {
+      const { exitCode, said, left } = await buildAndDisturb(cacheDir, async (pid) => {
+        for (const each of await descendants(pid)) {
+          const program = await readFile(`/proc/${each}/comm`, 'utf8').catch(() => '');
+          if (program.startsWith('qemu-system')) process.kill(each, 'SIGKILL');
+        }
+      });
+      expect(exitCode, said).toBe(1);
+      expect(said).toContain('QEMU was ended by SIGKILL');
+      expect(said).toMatch(/serial\.log/);
+      expect(left).toEqual([]);
+    });
+
+    it('shows the question that the installer stops to ask, with a screenshot', async () => {
+      const templates = await mkdtemp(join(tmpdir(), 'kvmimg-templates-'));
+      await cp(join(repository, 'preseed'), join(templates, 'preseed'), { recursive: true });
+      const preseed = join(templates, 'preseed/debian.cfg');
+      const text = await readFile(preseed, 'utf8');
+      await writeFile(preseed, text.replace(/^d-i debian-installer\/country .*$/m, ''));
+      const { exitCode, said, left } = await buildAndDisturb(cacheDir, () => {}, { KVMIMG_TEMPLATES_DIR: templates });
+      await rm(templates, { recursive: true });
+      expect(exitCode, said).toBe(1);
+      expect(said).toContain('stopped to ask a question on the console');
+      expect(said).toMatch(/country|location/i);
+      expect(said).toContain('screen.png');
+      expect(left).toEqual([]);
+    });
+  });
+
+  it("shows a provision script's output when it exits 3", async () => {
+    const recipe = join(cacheDir, 'failing.yaml');
+    await writeFile(
+      recipe,
+      "{name: failing, distro: debian-13, provision: [{scripts: [{name: breaks, run: 'echo so far so good; exit 3'}]}]}",
+    );
+    const failed = await run('node', ['dist/main.js', 'build', recipe, '-o', join(cacheDir, 'failing-out')], {
+      cwd: repository,
+      env: { KVMIMG_CACHE_DIR: cacheDir },
+      okExitCodes: [1],
+    });
+    expect(failed.stderr).toMatch(/script breaks failed in the guest with exit code 3/);
+    expect(failed.stderr).toContain('so far so good');
+    expect(await readdir(join(cacheDir, 'work'))).toEqual([]);
+    expect(await readdir(cacheDir)).not.toContain('failing-out');
   });
 });

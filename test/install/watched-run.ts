@@ -1,0 +1,81 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { run } from '../../src/process/run.ts';
+import { descendants, findExposedSockets, type OpenSocket } from './listening-sockets.ts';
+
+export const repository = join(import.meta.dirname, '../..');
+
+export interface Finished {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly seconds: number;
+  readonly exposed: readonly OpenSocket[];
+  /** Command lines seen while it ran. */
+  readonly commandLines: ReadonlySet<string>;
+}
+
+/** Runs a command of the repository with this cache, watching what its processes listen on and are called. */
+export async function runWatched(program: string, args: readonly string[], cacheDir: string): Promise<Finished> {
+  const startMs = performance.now();
+  const child = spawn(program, args, {
+    cwd: repository,
+    env: { ...process.env, KVMIMG_CACHE_DIR: cacheDir },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exposed: OpenSocket[] = [];
+  const commandLines = new Set<string>();
+  const pid = child.pid ?? 0;
+  const timer = setInterval(async () => {
+    exposed.push(...(await findExposedSockets(pid)));
+    for (const each of await descendants(pid)) {
+      commandLines.add((await readFile(`/proc/${each}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' '));
+    }
+  }, 5_000);
+  let stdout = '';
+  child.stdout.on('data', (piece) => {
+    stdout += piece;
+  });
+  const exitCode = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  clearInterval(timer);
+  return { exitCode, stdout, seconds: (performance.now() - startMs) / 1000, exposed, commandLines };
+}
+
+const pause = (durationMs: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, durationMs));
+
+/**
+ * Starts a build of debian-13 with the real QEMU and does something to it five seconds after its machine has started;
+ * gives how it ended, what it said, and what it left: work folders, locks, outputs, processes.
+ */
+export async function buildAndDisturb(
+  cacheDir: string,
+  disturb: (pid: number) => void | Promise<void>,
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ readonly exitCode: number | null; readonly said: string; readonly left: readonly string[] }> {
+  const outDir = join(await mkdtemp(join(tmpdir(), 'kvmimg-disturbed-')), 'out');
+  const args = ['dist/main.js', 'build', 'debian-13', '--no-cache', '--log-format', 'plain', '-o', outDir];
+  const child = spawn('node', args, {
+    cwd: repository,
+    env: { ...process.env, KVMIMG_CACHE_DIR: cacheDir, ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  child.stderr.on('data', (piece) => {
+    said += piece;
+  });
+  const closed = new Promise<number | null>((resolve) => child.on('close', resolve));
+  while (!said.includes('Run the installer') && child.exitCode === null) await pause(100);
+  await pause(5_000);
+  await disturb(child.pid ?? 0);
+  const exitCode = await closed;
+  const processes = (await run('ps', ['-eo', 'args'])).stdout.split('\n');
+  const left = [
+    ...(await readdir(join(cacheDir, 'work'))),
+    ...(await readdir(join(cacheDir, 'locks'))),
+    ...(await readdir(outDir).catch(() => [])),
+    ...processes.filter((line) => line.includes('qemu') && line.includes(cacheDir)),
+  ];
+  await rm(join(outDir, '..'), { recursive: true, force: true });
+  return { exitCode, said, left };
+}
