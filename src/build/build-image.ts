@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { machineFactsOfBuild } from '../export/build-record.ts';
 import { exportImages } from '../export/export-images.ts';
 import { makeMachineFacts } from '../export/machine-facts.ts';
@@ -97,6 +98,7 @@ function usedLayer({ layer, reused }: ObtainedLayer): UsedLayer {
 
 async function exportSealed(run: BuildRun, diskPath: string, tell: (activity: string, fraction: number) => void) {
   const { plan, signal } = run;
+  await mkdir(plan.outputDir, { recursive: true });
   const files = await exportImages(
     {
       source: { path: diskPath, format: 'qcow2' },
