@@ -183,7 +183,7 @@ describe('a real machine', () => {
     const before = await readdir(tmpdir());
     await scope.close();
     const after = await readdir(tmpdir());
-    const sockets = (names: string[]) => names.filter((name) => name.startsWith('kvmimg-qmp-')).length;
+    const sockets = (names: string[]) => names.filter((name) => name.startsWith('kvmimg-socket-')).length;
     expect(sockets(after)).toBe(sockets(before) - 1);
   });
 
