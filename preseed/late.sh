@@ -25,7 +25,7 @@ GRUB_TIMEOUT=1
 GRUB_RECORDFAIL_TIMEOUT=1
 GRUB_DISTRIBUTOR=Debian
 GRUB_CMDLINE_LINUX_DEFAULT=""
-GRUB_CMDLINE_LINUX="console=tty0 console=ttyS0,115200${kernel_arguments:+ $kernel_arguments}"
+GRUB_CMDLINE_LINUX="${kernel_arguments:+$kernel_arguments }console=tty0 console=ttyS0,115200"
 GRUB_TERMINAL="console serial"
 GRUB_TERMINAL_OUTPUT="console serial"
 GRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"

@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url';
 /** The folder that holds `distros/`, `preseed/` and package.json; this file is one level below it, in src and in dist. */
 export const packageRoot = fileURLToPath(new URL('..', import.meta.url));
 
+/** Where the templates of answer files are: kvmimg's own, or a folder of the user's that stands in for them. */
+export const templatesDir = process.env.KVMIMG_TEMPLATES_DIR ?? packageRoot;
+
 /** kvmimg's own version, from its package.json. */
 export function readPackageVersion(): string {
   const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { packageRoot } from '../package-root.ts';
+import { templatesDir } from '../package-root.ts';
 
 /** Makes of a value what stands for exactly that value in the format of the template. */
 export type Quote = (value: string, name: string) => string;
@@ -20,9 +20,6 @@ export function fillTemplate(text: string, values: Readonly<Record<string, strin
   if (unused.size > 0) throw new Error(`The template has no {{${[...unused].join('}}, {{')}}}.`);
   return filled;
 }
-
-/** Where the templates are: kvmimg's own, or a folder of the user's that stands in for them. */
-const templatesDir = process.env.KVMIMG_TEMPLATES_DIR ?? packageRoot;
 
 /** Reads a template: `preseed/debian.cfg`. */
 export async function readTemplate(path: string): Promise<string> {

@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import { messageOf } from '../errors.ts';
 import { machineFactsOfBuild } from '../export/build-record.ts';
 import { exportImages } from '../export/export-images.ts';
 import { makeMachineFacts } from '../export/machine-facts.ts';
@@ -41,8 +42,11 @@ export async function buildImage(plan: Plan, options: BuildOptions): Promise<Bui
         return await buildAndExport(run, options.progress);
       } catch (error) {
         if (plan.keepOnFailure) {
-          await run.keepWorkDir();
-          warn(`The work folder is kept; remove it when you have looked into it: ${run.workDir}`);
+          const kept = `The work folder is kept; remove it when you have looked into it: ${run.workDir}`;
+          await run.keepWorkDir().then(
+            () => warn(kept),
+            () => warn('The work folder could not be kept.'),
+          );
         }
         throw error;
       }
@@ -65,7 +69,7 @@ async function buildAndExport(run: BuildRun, progress: Progress): Promise<BuildR
   const sealed = await obtainLayer(run, store, {
     key: plan.layerKeys.seal,
     phase: 'seal',
-    parent: installed.layer.record.key,
+    parent: installed.layer,
     make: () => provisionAndSeal(run, installed.layer, clock),
   });
   await clock.run('verify', 'Boot the sealed image', (tell) => verifySealed(run, sealed.layer, tell));
@@ -87,7 +91,7 @@ async function buildAndExport(run: BuildRun, progress: Progress): Promise<BuildR
     new Date(),
   );
   await writeWhole(plan.manifestPath, `${JSON.stringify(manifest, null, 2)}\n`);
-  await timings.record(clock.seconds());
+  await timings.record(clock.seconds()).catch((error) => run.warn(`The times could not be kept: ${messageOf(error)}`));
   return { files, manifestPath: plan.manifestPath };
 }
 

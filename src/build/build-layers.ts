@@ -12,7 +12,8 @@ export interface LayerProduct {
 interface LayerRequest {
   readonly key: string;
   readonly phase: LayerRecord['phase'];
-  readonly parent?: string;
+  /** The layer that this one is an overlay of. */
+  readonly parent?: Layer;
   readonly make: () => Promise<LayerProduct>;
 }
 
@@ -27,13 +28,19 @@ export function obtainLayer(run: BuildRun, store: LayerStore, request: LayerRequ
   const { key, phase, parent, make } = request;
   const onWait = (holder: string): void => run.warn(`Waiting for ${holder}, which makes the same ${phase} layer.`);
   return withFileLock(store.lockPath(key), { signal: run.signal, onWait }, async () => {
-    const found = run.plan.reuseLayers ? await store.find(key) : undefined;
+    const found = run.plan.reuseLayers ? await store.find(key, parent?.record.id) : undefined;
     if (found) {
       run.tellInfo(`${phase}: using the layer ${key.slice(0, 12)} of an earlier build`);
       return { layer: found, reused: true };
     }
     const { folder, facts, seconds } = await make();
-    const layer = await store.commit(folder, { key, phase, facts, seconds, ...(parent ? { parent } : {}) });
+    const layer = await store.commit(folder, {
+      key,
+      phase,
+      facts,
+      seconds,
+      ...(parent ? { parentId: parent.record.id } : {}),
+    });
     return { layer, reused: false };
   });
 }

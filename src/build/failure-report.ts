@@ -1,6 +1,9 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Evidence, InterruptedError, KvmimgError } from '../errors.ts';
+import type { WatchedMachine } from '../machine/machine-watch.ts';
+import { systemClock } from '../wait/wait-until.ts';
+import type { BuildRun } from './build-run.ts';
 
 /** What a phase with a machine has seen, asked for when it fails. */
 export interface Witness {
@@ -13,6 +16,8 @@ export interface Witness {
   readonly screenshot: (path: string) => Promise<string | undefined>;
 }
 
+/** How long QEMU's own end may lag behind that of a connection to its guest. */
+const machineFailureMs = 2_000;
 const shownLines = 12;
 const keptReports = 10;
 
@@ -27,11 +32,36 @@ export async function explainFailure(error: unknown, witness: Witness): Promise<
     { title: 'Waiting for', lines: [witness.awaited] },
     ...error.evidence,
     ...witness.logs
-      .filter((log) => log.lines.length > 0)
+      .filter((log) => log.lines.length > 0 && !error.evidence.some(({ title }) => title === log.title))
       .map((log) => ({ title: log.title, lines: log.lines.slice(-shownLines) })),
     ...(saved ? [{ title: 'Logs and screenshot', lines: saved }] : []),
   ];
   return new KvmimgError({ code: error.code, message: error.message, hint: error.hint, evidence, cause: error.cause });
+}
+
+/**
+ * Does work with a machine and explains its failure by the machine's console and screen. A broken SSH connection is only
+ * a sign: what the machine itself has failed with goes before it.
+ */
+export async function explainedBy<T>(
+  run: Pick<BuildRun, 'reportDir'>,
+  watched: WatchedMachine,
+  awaited: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  const { machine, signal } = watched;
+  try {
+    return await work();
+  } catch (error) {
+    const isSign = error instanceof KvmimgError && error.code === 'ssh-lost';
+    if (isSign) await systemClock.sleep(machineFailureMs, signal).catch(() => {});
+    throw await explainFailure(isSign && signal.aborted ? signal.reason : error, {
+      folder: run.reportDir,
+      awaited,
+      logs: [{ title: 'Serial console', fileName: 'serial.log', lines: machine.lastSerialLines(2_000) }],
+      screenshot: (path) => machine.screenshot(path),
+    });
+  }
 }
 
 async function saveReport(witness: Witness): Promise<string[]> {

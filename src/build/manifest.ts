@@ -1,4 +1,4 @@
-import { open, rename } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { z } from 'zod';
 import type { LayerRecord } from '../layer/store.ts';
@@ -69,14 +69,19 @@ export function makeManifest(plan: Plan, files: readonly BuiltFile[], facts: Bui
 /** Writes a file whole or not at all, on its own file system. */
 export async function writeWhole(path: string, content: string): Promise<void> {
   const partial = `${path}.partial`;
-  const handle = await open(partial, 'w');
   try {
-    await handle.writeFile(content);
-    await handle.sync();
-  } finally {
-    await handle.close();
+    const handle = await open(partial, 'w');
+    try {
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(partial, path);
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw error;
   }
-  await rename(partial, path);
 }
 
 /** Reads `dpkg-query -W -f '${Package}\t${Version}\t${Architecture}\n'`. */

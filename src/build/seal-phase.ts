@@ -8,10 +8,10 @@ import type { Layer } from '../layer/store.ts';
 import { type Scope, withScope } from '../lifecycle/scope.ts';
 import { startWatchedMachine, type WatchedMachine } from '../machine/machine-watch.ts';
 import { buildUserName } from '../plan/plan.ts';
-import { abortable } from '../wait/wait-until.ts';
+import { waitUntil } from '../wait/wait-until.ts';
 import type { LayerProduct } from './build-layers.ts';
 import { type BuildRun, limitsOf } from './build-run.ts';
-import { explainFailure } from './failure-report.ts';
+import { explainedBy } from './failure-report.ts';
 import { makeSealMachine } from './machine-specs.ts';
 import { type InstalledPackage, parsePackageList } from './manifest.ts';
 import type { PhaseClock, Tell } from './phase-clock.ts';
@@ -29,11 +29,14 @@ export async function provisionAndSeal(run: BuildRun, installed: Layer, clock: P
   const packages = await withScope(async (scope) => {
     const watched = await startBuildMachine(run, disk.path, scope);
     run.services.attach(watched);
-    return explained(run, watched, 'the provisioned and sealed guest to power itself off', async () => {
-      const guest = await clock.run('provision', 'Provision over SSH', (tell) => {
-        return provisionGuest(run, { installed, watched, scope, tell });
-      });
-      return clock.run('seal', 'Seal the image', (tell) => sealGuest(run, guest, watched, tell));
+    const guest = await clock.run('provision', 'Provision over SSH', (tell) => {
+      const work = (): Promise<SshSession> => provisionGuest(run, { installed, watched, scope, tell });
+      return explainedBy(run, watched, 'the provisioned guest', work);
+    });
+    return clock.run('seal', 'Seal the image', (tell) => {
+      return explainedBy(run, watched, 'the sealed guest to power itself off', () =>
+        sealGuest(run, guest, watched, tell),
+      );
     });
   });
   const { provision: provisionSeconds = 0, seal: sealSeconds = 0 } = clock.seconds();
@@ -117,7 +120,6 @@ async function sealGuest(
   const listed = await guest.run(['dpkg-query', '-W', '-f', '${Package}\\t${Version}\\t${Architecture}\\n'], {
     signal,
   });
-  watched.expectExit();
   await seal(
     guest,
     {
@@ -128,29 +130,16 @@ async function sealGuest(
       securityMirror: plan.mirrors.imageSecurity,
       traces: ['10.0.2.2', '10.0.2.3', buildUserName],
     },
-    { signal, onActivity: tell },
+    { signal, onActivity: tell, onLastAct: watched.expectExit },
   );
-  const limit = AbortSignal.timeout(limitsOf(run).powerOffMs);
-  await abortable(watched.untilPoweredOff(), AbortSignal.any([signal, limit]));
+  await waitUntil({
+    subject: 'the sealed guest to power itself off',
+    hint: 'Its last act removes the build user, trims the disk and powers off; the serial console shows how far it got.',
+    limitMs: limitsOf(run).powerOffMs,
+    signal,
+    check: () => watched.machine.hasExited() || undefined,
+  });
+  await watched.untilPoweredOff();
   checkSealed(watched.machine.lastSerialLines(200));
   return parsePackageList(listed.stdout);
-}
-
-async function explained<T>(
-  run: BuildRun,
-  watched: WatchedMachine,
-  awaited: string,
-  work: () => Promise<T>,
-): Promise<T> {
-  const { machine } = watched;
-  try {
-    return await work();
-  } catch (error) {
-    throw await explainFailure(error, {
-      folder: run.reportDir,
-      awaited,
-      logs: [{ title: 'Serial console', fileName: 'serial.log', lines: machine.lastSerialLines(2_000) }],
-      screenshot: (path) => machine.screenshot(path),
-    });
-  }
 }

@@ -6,6 +6,7 @@ import { withScope } from '../lifecycle/scope.ts';
 import { bootImage, waitForFirstBoot } from '../verify/boot-image.ts';
 import { checkImage } from '../verify/check-image.ts';
 import { type BuildRun, limitsOf } from './build-run.ts';
+import { explainedBy } from './failure-report.ts';
 import type { Tell } from './phase-clock.ts';
 import { loadSources } from './sources.ts';
 
@@ -32,10 +33,12 @@ export async function verifySealed(run: BuildRun, sealed: Layer, tell: Tell): Pr
       },
       { workDir, scope, signal: run.signal, limitMs: limitsOf(run).sshMs },
     );
-    tell('waiting for the first boot to be complete', 0.7);
-    await waitForFirstBoot(booted);
-    tell(`checking ${checks.length} declared elements`, 0.9);
-    await checkImage(booted, checks);
+    await explainedBy(run, booted.watched, 'the booted image', async () => {
+      tell('waiting for the first boot to be complete', 0.7);
+      await waitForFirstBoot(booted);
+      tell(`checking ${checks.length} declared elements`, 0.9);
+      await checkImage(booted, checks);
+    });
     await booted.guest.close();
     await booted.watched.machine.kill();
   });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Recipe, Step, StepKind } from '../recipe/schema.ts';
 import { stepKinds } from '../recipe/schema.ts';
 import type { GuestFile } from './ssh-session.ts';
@@ -18,6 +19,11 @@ export interface ElementCheck {
 /** Contents of the user's `source` files by the path that the recipe gives. */
 export type Sources = ReadonlyMap<string, Uint8Array>;
 
+/** A file that the recipe has written before its package came stays as it is; dpkg must not ask. */
+const aptOptions = ['Use-Pty=0', 'Options::=--force-confdef', 'Options::=--force-confold'].flatMap((option) => [
+  '-o',
+  `Dpkg::${option}`,
+]);
 const sysctlFile = '/etc/sysctl.d/90-kvmimg.conf';
 
 /** The kind of a step, which has exactly one. */
@@ -76,13 +82,6 @@ export function makeUserActions(users: Recipe['users']): GuestAction[] {
       title: `make user ${user.name}`,
       words: ['sh', '-c', 'id -u "$1" >/dev/null 2>&1 || useradd -m -s /bin/bash -p "*" -- "$1"', 'sh', user.name],
     },
-    ...user.groups.map(
-      (group): GuestAction => ({
-        kind: 'command',
-        title: `add ${user.name} to ${group}`,
-        words: ['usermod', '-a', '-G', group, '--', user.name],
-      }),
-    ),
     {
       kind: 'write',
       title: `write the SSH keys of ${user.name}`,
@@ -100,6 +99,19 @@ export function makeUserActions(users: Recipe['users']): GuestAction[] {
     },
     ...(user.sudo ? [sudoAction(user.name)] : []),
   ]);
+}
+
+/** Run after the steps, whose packages may bring the groups. */
+export function makeGroupActions(users: Recipe['users']): GuestAction[] {
+  return users.flatMap((user) =>
+    user.groups.map(
+      (group): GuestAction => ({
+        kind: 'command',
+        title: `add ${user.name} to group ${group}`,
+        words: ['usermod', '-a', '-G', group, '--', user.name],
+      }),
+    ),
+  );
 }
 
 function sudoAction(name: string): GuestAction {
@@ -152,7 +164,7 @@ function lastOfEachPath(steps: readonly Step[]): RecipeFile[] {
 
 function packageActions(packages: readonly string[]): GuestAction[] {
   if (packages.length === 0) return [];
-  const apt = ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q', '-o', 'Dpkg::Use-Pty=0'];
+  const apt = ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q', ...aptOptions];
   return [
     { kind: 'command', title: 'read the package index', words: [...apt, 'update'] },
     {
@@ -199,6 +211,14 @@ function checkUser(user: Recipe['users'][number]): ElementCheck[] {
     ...user.sshKeys.map(
       (key): ElementCheck => ({ element: `SSH key of ${user.name}`, words: ['grep', '-qxF', '--', key, keysFile] }),
     ),
+    ...(user.sudo
+      ? [
+          {
+            element: `sudo of ${user.name}`,
+            words: ['sh', '-c', 'sudo -n -l -U "$1" | grep -q NOPASSWD', 'sh', user.name],
+          },
+        ]
+      : []),
     ...user.groups.map(
       (group): ElementCheck => ({
         element: `group ${group} of ${user.name}`,
@@ -209,10 +229,12 @@ function checkUser(user: Recipe['users'][number]): ElementCheck[] {
 }
 
 function checkFile(file: RecipeFile, content: Uint8Array | string): ElementCheck {
-  const wanted = Buffer.from(content).toString('base64');
-  const script = 'test "$(stat -c %a "$1")" = "$2" && printf %s "$3" | base64 -d | cmp -s - "$1"';
+  // Its digest, not itself: a command line is short, and every user of the host can read it.
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  const group = file.owner.includes(':') ? file.owner : `${file.owner}:${file.owner}`;
+  const script = 'test "$(stat -c "%a %U:%G" -- "$1")" = "$2" && test "$(sha256sum <"$1" | cut -d" " -f1)" = "$3"';
   const mode = Number.parseInt(file.mode, 8).toString(8);
-  return { element: `file ${file.path}`, words: ['sh', '-c', script, 'sh', file.path, mode, wanted] };
+  return { element: `file ${file.path}`, words: ['sh', '-c', script, 'sh', file.path, `${mode} ${group}`, sha256] };
 }
 
 function checkSysctl(name: string, value: string): ElementCheck {
@@ -221,11 +243,16 @@ function checkSysctl(name: string, value: string): ElementCheck {
 }
 
 function checkServices(services: Step['services']): ElementCheck[] {
-  const wanted = { enable: 'enabled', disable: 'disabled', mask: 'masked' } as const;
+  // A static unit is not enabled either; what matters of a disabled one is that nothing starts it at boot.
+  const tests = {
+    enable: ['enabled', 'test "$(systemctl is-enabled "$1")" = enabled'],
+    disable: ['not enabled', 'case "$(systemctl is-enabled "$1")" in enabled*) exit 1 ;; esac'],
+    mask: ['masked', 'test "$(systemctl is-enabled "$1")" = masked'],
+  } as const;
   return (['enable', 'disable', 'mask'] as const).flatMap((verb) =>
     (services?.[verb] ?? []).map((unit) => ({
-      element: `service ${unit} ${wanted[verb]}`,
-      words: ['sh', '-c', 'test "$(systemctl is-enabled "$1")" = "$2"', 'sh', unit, wanted[verb]],
+      element: `service ${unit} ${tests[verb][0]}`,
+      words: ['sh', '-c', tests[verb][1], 'sh', unit],
     })),
   );
 }

@@ -5,6 +5,7 @@ import {
   describeStep,
   type GuestAction,
   makeActions,
+  makeGroupActions,
   makeUserActions,
   mergeSysctls,
   type Sources,
@@ -17,6 +18,7 @@ export interface ProvisionOptions {
 }
 
 const keptLines = 30;
+const usersLimitMs = 10 * 60_000;
 const guestFolder = '/var/tmp/kvmimg';
 
 /**
@@ -30,30 +32,52 @@ export async function provision(
   sources: Sources,
   options: ProvisionOptions,
 ): Promise<void> {
-  for (const action of makeUserActions(recipe.users)) {
-    options.onActivity(action.title, 0);
-    await applyAction(guest, action, { signal: options.signal, onLine: () => {} });
+  const steps = recipe.provision.map(
+    (step, index): Task => ({
+      title: `provision[${index}] (${describeStep(step)})`,
+      actions: makeActions(step, sources, mergeSysctls(recipe.provision.slice(0, index))),
+      limitMs: step.timeout,
+    }),
+  );
+  const users: Task = { title: 'users', actions: makeUserActions(recipe.users), limitMs: usersLimitMs };
+  const groups: Task = { title: 'users', actions: makeGroupActions(recipe.users), limitMs: usersLimitMs };
+  const tasks = [users, ...steps, groups];
+  for (const [index, task] of tasks.entries()) {
+    await runTask(guest, task, {
+      signal: options.signal,
+      onActivity: (activity) => options.onActivity(activity, index / tasks.length),
+    });
   }
-  for (const [index, step] of recipe.provision.entries()) {
-    const title = `provision[${index}] (${describeStep(step)})`;
-    const actions = makeActions(step, sources, mergeSysctls(recipe.provision.slice(0, index)));
-    const limit = AbortSignal.timeout(step.timeout);
-    const output: string[] = [];
-    const onLine = (line: string): void => {
-      output.push(line);
-      if (output.length > keptLines) output.shift();
-      options.onActivity(`${title}: ${line.trim().slice(0, 80)}`, index / recipe.provision.length);
-    };
-    for (const action of actions) {
-      options.onActivity(`${title}: ${action.title}`, index / recipe.provision.length);
-      try {
-        await applyAction(guest, action, { signal: AbortSignal.any([options.signal, limit]), onLine });
-      } catch (cause) {
-        options.signal.throwIfAborted();
-        const lastLines: Evidence = { title: 'Its last lines', lines: output };
-        if (limit.aborted) throw timedOut(title, action, step.timeout, lastLines);
-        throw failed(title, action, cause, lastLines);
-      }
+}
+
+/** Actions that share a name in the recipe and a time limit. */
+interface Task {
+  readonly title: string;
+  readonly actions: readonly GuestAction[];
+  readonly limitMs: number;
+}
+
+async function runTask(
+  guest: SshSession,
+  { title, actions, limitMs }: Task,
+  { signal, onActivity }: { readonly signal: AbortSignal; readonly onActivity: (activity: string) => void },
+): Promise<void> {
+  const limit = AbortSignal.timeout(limitMs);
+  const output: string[] = [];
+  const onLine = (line: string): void => {
+    output.push(line);
+    if (output.length > keptLines) output.shift();
+    onActivity(`${title}: ${line.trim().slice(0, 80)}`);
+  };
+  for (const action of actions) {
+    onActivity(`${title}: ${action.title}`);
+    try {
+      await applyAction(guest, action, { signal: AbortSignal.any([signal, limit]), onLine });
+    } catch (cause) {
+      signal.throwIfAborted();
+      const lastLines: Evidence = { title: 'Its last lines', lines: output };
+      if (limit.aborted) throw timedOut(title, action, limitMs, lastLines);
+      throw failed(title, action, cause, lastLines);
     }
   }
 }

@@ -30,7 +30,8 @@ const wipeFunction = `wipe() {
 
 const aptSources = (facts: SealFacts): string => `
 rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/* /var/cache/apt/*.bin
-wipe /etc/apt/sources.list /etc/apt/sources.list.d/*
+# Of sources.list.d only the build's own: the rest is what the recipe has put there.
+wipe /etc/apt/sources.list /etc/apt/sources.list.d/kvmimg-build.list
 rm -f /etc/apt/sources.list~ /etc/apt/apt.conf /etc/apt/apt.conf.d/*kvmimg*
 # What d-i leaves for its own runs of apt.
 rm -f /etc/apt/apt.conf.d/00InstallRecommends /etc/apt/apt.conf.d/00trustcdrom /etc/apt/apt.conf.d/00IgnoreTimeConflict
@@ -129,6 +130,8 @@ export function makeFarewellScript(facts: SealFacts): string {
   const traces = facts.traces.map((trace) => `-e ${quoteShellWord(trace)}`).join(' ');
   return `#!/bin/sh
 exec >/dev/console 2>&1
+# The connection that has started this ends by itself; it must have told its exit status first.
+for second in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do pgrep -u ${user} >/dev/null || break; sleep 1; done
 loginctl terminate-user ${user} || true
 for second in 1 2 3 4 5 6 7 8 9 10; do pgrep -u ${user} >/dev/null || break; sleep 1; done
 pkill -KILL -u ${user} || true
@@ -153,7 +156,7 @@ leftover() { failed=1; echo "${leftoverMark}$1"; }
 ! ls /etc/ssh/ssh_host_* >/dev/null 2>&1 || leftover "SSH host keys"
 [ ! -s /etc/machine-id ] || leftover "machine-id"
 for hash in $(awk -F: '$2 !~ /^[!*]/ { print $1 }' /etc/shadow); do leftover "password of $hash"; done
-for file in $(grep -rIls ${traces} /etc /var /root /home /boot/grub /usr/local 2>/dev/null); do leftover "trace of the build in $file"; done
+for file in $(grep -rIlFws ${traces} /etc /var /root /home /boot/grub /usr/local 2>/dev/null); do leftover "trace of the build in $file"; done
 for file in /root/.ssh/authorized_keys /var/lib/dbus/machine-id /var/lib/systemd/random-seed /var/lib/systemd/credential.secret /var/lib/cloud /var/log/installer; do
   [ ! -e "$file" ] || leftover "$file"
 done

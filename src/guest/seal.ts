@@ -2,6 +2,8 @@ import { KvmimgError } from '../errors.ts';
 import { leftoverMark, makeFarewellScript, makeSealScript, type SealFacts, sealedMark } from './seal-script.ts';
 import type { SshSession } from './ssh-session.ts';
 
+const sealLimitMs = 15 * 60_000;
+
 /**
  * Seals a running guest: cleans it, then hands it the last act, which outlives the SSH connection and ends with the
  * guest's own power-off. The caller waits for the machine to exit and then asks `checkSealed`.
@@ -11,7 +13,12 @@ import type { SshSession } from './ssh-session.ts';
 export async function seal(
   guest: SshSession,
   facts: SealFacts,
-  options: { readonly signal: AbortSignal; readonly onActivity: (activity: string) => void },
+  options: {
+    readonly signal: AbortSignal;
+    readonly onActivity: (activity: string) => void;
+    /** Called before the last act is started, from when on the guest may power off. */
+    readonly onLastAct: () => void;
+  },
 ): Promise<void> {
   const { signal } = options;
   // /run is not on the disk, so what is written there needs no clean-up.
@@ -23,7 +30,8 @@ export async function seal(
     const title = /^kvmimg: (.*)$/.exec(line)?.[1];
     if (title) options.onActivity(title);
   };
-  await guest.runAsRoot(['sh', '/run/kvmimg/seal'], { signal, onLine });
+  await guest.runAsRoot(['sh', '/run/kvmimg/seal'], { signal, onLine, timeoutMs: sealLimitMs });
+  options.onLastAct();
   options.onActivity('removing the build user and trimming the disk');
   await guest.runAsRoot(['systemd-run', '-q', '--no-block', '--unit=kvmimg-farewell', 'sh', '/run/kvmimg/farewell'], {
     signal,

@@ -32,6 +32,7 @@ export interface GuestRunOptions {
   readonly input?: string | Uint8Array;
   readonly signal: AbortSignal;
   readonly okExitCodes?: readonly number[];
+  readonly timeoutMs?: number;
   readonly onLine?: (line: string) => void;
 }
 
@@ -124,10 +125,6 @@ async function startMaster(options: readonly string[], signal: AbortSignal) {
       if (line.trim() !== '') said = line;
     },
   });
-  const isUp = async (): Promise<boolean> => {
-    const result = await run('ssh', ['-O', 'check', ...options], { okExitCodes: [0, sshFailed], signal });
-    return result.exitCode === 0;
-  };
   try {
     const outcome = await waitUntil({
       subject: 'the SSH client to connect',
@@ -135,7 +132,7 @@ async function startMaster(options: readonly string[], signal: AbortSignal) {
       intervalMs: 200,
       signal,
       check: async () => {
-        if (await isUp()) return 'up';
+        if (await isMasterUp(options, signal)) return 'up';
         return master.hasExited() ? 'ended' : undefined;
       },
     });
@@ -149,6 +146,11 @@ async function startMaster(options: readonly string[], signal: AbortSignal) {
   return said === '' ? 'nothing' : said;
 }
 
+async function isMasterUp(options: readonly string[], signal: AbortSignal): Promise<boolean> {
+  const result = await run('ssh', ['-O', 'check', ...options], { okExitCodes: [0, sshFailed], signal });
+  return result.exitCode === 0;
+}
+
 function makeSession(options: readonly string[], close: () => Promise<void>): SshSession {
   const runWords = async (words: readonly string[], runOptions: GuestRunOptions): Promise<RunResult> => {
     // The client joins its arguments with spaces for the guest's shell, so each word is quoted here.
@@ -156,8 +158,9 @@ function makeSession(options: readonly string[], close: () => Promise<void>): Ss
       ...runOptions,
       okExitCodes: [...(runOptions.okExitCodes ?? [0]), sshFailed],
     });
-    if (result.exitCode === sshFailed && !runOptions.okExitCodes?.includes(sshFailed)) throw connectionLost(result);
-    return result;
+    if (result.exitCode !== sshFailed || runOptions.okExitCodes?.includes(sshFailed)) return result;
+    // 255 is the client's word for a broken connection, and what some commands end with.
+    throw (await isMasterUp(options, runOptions.signal)) ? commandFailed(result) : connectionLost(result);
   };
   const runAsRoot = (words: readonly string[], runOptions: GuestRunOptions): Promise<RunResult> =>
     runWords(['sudo', '-n', '--', ...words], runOptions);
@@ -170,6 +173,14 @@ function makeSession(options: readonly string[], close: () => Promise<void>): Ss
     });
   };
   return { run: runWords, runAsRoot, writeFile: write, close };
+}
+
+function commandFailed(result: RunResult): KvmimgError {
+  return new KvmimgError({
+    code: 'program-failed',
+    message: `The command in the guest failed with exit code ${sshFailed}.`,
+    evidence: [{ title: 'Its last lines', lines: `${result.stdout}\n${result.stderr}`.trim().split('\n').slice(-10) }],
+  });
 }
 
 function connectionLost(result: RunResult): KvmimgError {

@@ -5,7 +5,7 @@ import { digestOf } from './canonical-json.ts';
 import type { LayerKeys } from './plan.ts';
 
 /** Raised when the code of a phase does something else with the same inputs: layers of before are not used again. */
-const phaseVersions = { install: 1, provision: 1, seal: 1 } as const;
+export const phaseVersions = { install: 1, provision: 1, seal: 1 } as const;
 
 type KeyedPhase = keyof typeof phaseVersions;
 

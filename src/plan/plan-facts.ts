@@ -5,7 +5,7 @@ import type { Distro } from '../distro/schema.ts';
 import { findHostMirrors, type HostMirrors } from '../host/apt-sources.ts';
 import { type FolderFacts, readFolderFacts } from '../host/folder-facts.ts';
 import { readMemory } from '../host/memory.ts';
-import { packageRoot } from '../package-root.ts';
+import { templatesDir } from '../package-root.ts';
 import type { Arch } from '../recipe/schema.ts';
 
 /** What a plan depends on besides recipe, distro and options. */
@@ -45,7 +45,7 @@ export async function readPlanFacts(request: PlanFactsRequest): Promise<PlanFact
     readFolderFacts(request.outputDir),
     readFolderFacts(request.cacheDir),
     Promise.all(request.outputPaths.map(exists)),
-    hashTemplates(join(packageRoot, templateFolders[request.family])),
+    hashTemplates(join(templatesDir, templateFolders[request.family])),
   ]);
   return {
     platform: process.platform,

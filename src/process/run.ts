@@ -93,9 +93,9 @@ function failed(
   code: string,
   message: string,
   command: string,
-  output: { readonly stdout: string; readonly stderr: string },
+  output: { readonly stdout: string | undefined; readonly stderr: string | undefined },
 ): KvmimgError {
-  const lines = `${output.stdout}\n${output.stderr}`.split('\n').filter((line) => line.trim() !== '');
+  const lines = `${output.stdout ?? ''}\n${output.stderr ?? ''}`.split('\n').filter((line) => line.trim() !== '');
   return new KvmimgError({
     code,
     message,

@@ -23,7 +23,26 @@ export const recipeRules: readonly RecipeRule[] = [
   { name: 'sysctls-agree', check: checkSysctls },
   { name: 'services-agree', check: checkServices },
   { name: 'users-are-new', check: checkUserNames },
+  { name: 'files-not-of-the-seal', check: checkFilePaths },
 ];
+
+/** Files that the seal writes or empties last of all, with the setting that says the same. */
+const sealedFiles: Readonly<Record<string, string>> = {
+  '/etc/hostname': 'hostname',
+  '/etc/hosts': 'hostname',
+  '/etc/machine-id': 'nothing: each clone makes its own',
+  '/etc/apt/sources.list': 'imageMirror, or a file in /etc/apt/sources.list.d',
+  '/etc/apt/sources.list.d/debian.sources': 'imageMirror and imageSecurityMirror',
+};
+
+function checkFilePaths(data: unknown): RecipeIssue[] {
+  return select(data, 'provision[*].files[*].path').flatMap(({ path, value }) => {
+    const instead = typeof value === 'string' ? sealedFiles[value] : undefined;
+    return instead === undefined
+      ? []
+      : [{ path, message: `${value} is written when the image is sealed; use ${instead}` }];
+  });
+}
 
 /** Everything in `data` at a pattern such as `users[*].name`. */
 export function select(data: unknown, pattern: string): readonly Found[] {

@@ -97,7 +97,7 @@ const services = z
 
 const sysctls = z
   .record(
-    line.regex(/^[a-z0-9_]+([./][A-Za-z0-9_*-]+)+$/, 'must be a sysctl name such as vm.swappiness'),
+    line.regex(/^[a-z0-9_]+([./][A-Za-z0-9_-]+)+$/, 'must be a sysctl name such as vm.swappiness'),
     z.union([line, z.number()], { error: 'must be a number or text' }),
   )
   .refine((value) => Object.keys(value).length > 0, { error: 'must name at least one sysctl' });

@@ -42,6 +42,7 @@ export interface BootedImage {
   readonly secondsToLogin: number;
 }
 
+const commandLimitMs = 10 * 60_000;
 const silenceLimitMs = 10 * 60_000;
 
 /**
@@ -128,6 +129,7 @@ export async function waitForFirstBoot(booted: BootedImage): Promise<void> {
   const status = await booted.guest.runAsRoot(['cloud-init', 'status', '--wait', '--long'], {
     signal,
     okExitCodes: [0, 1, 2],
+    timeoutMs: commandLimitMs,
   });
   if (status.exitCode === 1) {
     throw new KvmimgError({

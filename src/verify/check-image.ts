@@ -2,6 +2,8 @@ import { KvmimgError } from '../errors.ts';
 import type { ElementCheck } from '../guest/elements.ts';
 import type { BootedImage } from './boot-image.ts';
 
+const checkLimitMs = 2 * 60_000;
+
 /** What a booted image has to fulfil whatever its recipe says. */
 const imageChecks: readonly ElementCheck[] = [
   {
@@ -33,7 +35,7 @@ export async function checkImage(booted: BootedImage, elementChecks: readonly El
   const failures: string[] = [];
   for (const check of [...imageChecks, ...elementChecks]) {
     const okExitCodes = Array.from({ length: 255 }, (_, code) => code);
-    const result = await guest.runAsRoot(check.words, { signal: watched.signal, okExitCodes });
+    const result = await guest.runAsRoot(check.words, { signal: watched.signal, okExitCodes, timeoutMs: checkLimitMs });
     if (result.exitCode === 0) continue;
     const said = `${result.stdout}${result.stderr}`.trim();
     failures.push(said === '' ? check.element : `${check.element}: ${said}`);

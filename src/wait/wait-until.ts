@@ -49,6 +49,8 @@ export async function waitUntil<T>(wait: Wait<T>): Promise<T> {
 
 /** Races `work` against the abort of `signal`, whose reason becomes the error. */
 export async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  // Whoever leaves first, the other's failure must not end the process as one that nobody handles.
+  work.catch(() => {});
   signal.throwIfAborted();
   let onAbort = (): void => {};
   const aborted = new Promise<never>((_, reject) => {

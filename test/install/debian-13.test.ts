@@ -174,10 +174,16 @@ describe('debian-13, the whole way', () => {
     const { layers, seconds } = await readManifest(join(destination, 'every-element.manifest.json'));
     expect(layers.install.reused).toBe(true);
     expect(seconds.install).toBeUndefined();
+    const changed = join(cacheDir, 'changed.yaml');
+    await cp(join(repository, 'fixtures/recipes/hello.sh'), join(cacheDir, 'hello.sh'));
+    await writeFile(changed, (await readFile(recipe, 'utf8')).replace('swappiness: 7', 'swappiness: 8'));
+    args[2] = changed;
     const again = await runWatched('node', [...args, '--force'], cacheDir);
     expect(again.exitCode).toBe(0);
-    const { mirror } = await readManifest(join(destination, 'every-element.manifest.json'));
-    expect(mirror.packages.bytesFromMirror).toBe(0);
+    const second = await readManifest(join(destination, 'every-element.manifest.json'));
+    expect(second.layers.seal.reused).toBe(false);
+    expect(second.mirror.packages.bytesFromMirror).toBe(0);
+    expect(second.mirror.packages.bytesFromCache).toBeGreaterThan(0);
   });
 
   describe('stopped in the middle', () => {

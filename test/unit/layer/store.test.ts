@@ -39,6 +39,21 @@ describe('the layer store', () => {
     expect(await store.find('abc')).toBeUndefined();
   });
 
+  it('does not use a layer on a parent that has been made again', async () => {
+    const store = openLayerStore(cacheDir);
+    const parent = await store.commit(await makeFolder('parent'), record);
+    await store.commit(await makeFolder('child'), {
+      ...record,
+      key: 'child',
+      phase: 'seal',
+      parentId: parent.record.id,
+    });
+    expect(await store.find('child', parent.record.id)).toBeDefined();
+    const again = await store.commit(await makeFolder('again'), record);
+    expect(await store.find('child', again.record.id)).toBeUndefined();
+    expect(await store.find('child')).toBeUndefined();
+  });
+
   it('replaces a layer that is not whole', async () => {
     const store = openLayerStore(cacheDir);
     await mkdir(join(cacheDir, 'layers/abc'), { recursive: true });

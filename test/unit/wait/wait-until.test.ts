@@ -84,4 +84,15 @@ describe('abortable', () => {
     controller.abort(new Error('stopped'));
     await expect(hanging).rejects.toThrow('stopped');
   });
+
+  it('leaves no failure of the work unhandled when it was aborted before', async () => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown): void => void unhandled.push(error);
+    process.on('unhandledRejection', note);
+    const reason = new Error('stopped');
+    await expect(abortable(Promise.reject(new Error('work')), AbortSignal.abort(reason))).rejects.toBe(reason);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
+  });
 });
