@@ -59,7 +59,9 @@ describe('what the seal layer is made by', () => {
   it('has not changed without a new version in src/plan/layer-keys.ts (then take over the new digest here)', () => {
     const scripts = [makeSealScript(facts), makeFarewellScript(facts)].join();
     expect(phaseVersions.seal).toBe(1);
-    expect(createHash('sha256').update(scripts).digest('hex')).toMatchInlineSnapshot(`"28740d8cbaf4c9dcb6bd10345a89ce1f284faf18d6d9939ab4cc670178983404"`);
+    expect(createHash('sha256').update(scripts).digest('hex')).toMatchInlineSnapshot(
+      `"28740d8cbaf4c9dcb6bd10345a89ce1f284faf18d6d9939ab4cc670178983404"`,
+    );
   });
 });
 
