@@ -13,6 +13,15 @@ export interface ProgramHooks {
 /** Commands whose flags come from the recipe's schema, which `addSettingFlags` loads. */
 const recipeCommands = ['build', 'plan', 'render'];
 
+const environmentHelp = `
+Environment:
+  KVMIMG_CACHE_DIR      folder of downloads and layers (default: kvmimg in $XDG_CACHE_HOME or ~/.cache)
+  KVMIMG_DISTROS_DIR    folder that stands in for kvmimg's own distros/
+  KVMIMG_TEMPLATES_DIR  folder whose preseed/ stands in for kvmimg's own answer file templates
+  KVMIMG_DEBUG          1: progress tells details as well
+  http_proxy, no_proxy  for what kvmimg fetches, unless the recipe names a proxy
+`;
+
 /**
  * The whole command line. Each command loads its code when it runs, so that help is quick; the flags that the recipe's
  * schema declares are added by `addSettingFlags`.
@@ -23,7 +32,8 @@ export function makeProgram({ act, write }: ProgramHooks): Command {
     .version(readPackageVersion())
     .exitOverride()
     .configureOutput({ writeOut: write.out, writeErr: write.err })
-    .showHelpAfterError('(kvmimg --help tells more)');
+    .showHelpAfterError('(kvmimg --help tells more)')
+    .addHelpText('after', environmentHelp);
   const add = (name: string, description: string): Command =>
     program.command(name).description(description).copyInheritedSettings(program);
 
