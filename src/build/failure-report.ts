@@ -27,7 +27,11 @@ const keptReports = 10;
  */
 export async function explainFailure(error: unknown, witness: Witness): Promise<unknown> {
   if (!(error instanceof KvmimgError) || error instanceof InterruptedError) return error;
-  const saved = await saveReport(witness).catch(() => undefined);
+  const saved = await saveReport(witness).catch(async () => {
+    // Most often no space is left; then not half a report either.
+    await rm(witness.folder, { recursive: true, force: true });
+    return undefined;
+  });
   const evidence: Evidence[] = [
     { title: 'Waiting for', lines: [witness.awaited] },
     ...error.evidence,
