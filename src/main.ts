@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --disable-warning=ExperimentalWarning
 import { makeOutput } from './cli/output.ts';
 import { runCli } from './cli/run-cli.ts';
 
