@@ -6,17 +6,17 @@ import type { InstallerMessage, InstallerVoice } from './installer-voice.ts';
  * is selected (seconds measured under emulation, as a part of the whole).
  */
 const menuItems: Readonly<Record<string, { readonly activity: string; readonly fraction: number }>> = {
-  'choose-mirror': { activity: 'choosing the mirror', fraction: 0.05 },
-  'download-installer': { activity: 'loading installer components', fraction: 0.06 },
-  'user-setup-udeb': { activity: 'setting up users', fraction: 0.11 },
+  'choose-mirror': { activity: 'choosing the mirror', fraction: 0.09 },
+  'download-installer': { activity: 'loading installer components', fraction: 0.1 },
+  'user-setup-udeb': { activity: 'setting up users', fraction: 0.12 },
   'clock-setup': { activity: 'setting the clock', fraction: 0.12 },
-  'disk-detect': { activity: 'looking for disks', fraction: 0.12 },
+  'disk-detect': { activity: 'looking for disks', fraction: 0.13 },
   'partman-base': { activity: 'partitioning', fraction: 0.14 },
-  'bootstrap-base': { activity: 'installing the base system', fraction: 0.17 },
+  'bootstrap-base': { activity: 'installing the base system', fraction: 0.18 },
   'apt-setup-udeb': { activity: 'configuring apt', fraction: 0.55 },
-  pkgsel: { activity: 'installing packages', fraction: 0.6 },
-  'grub-installer': { activity: 'installing the boot loader', fraction: 0.85 },
-  'finish-install': { activity: 'finishing the install', fraction: 0.92 },
+  pkgsel: { activity: 'installing packages', fraction: 0.57 },
+  nobootloader: { activity: 'packages are installed', fraction: 0.88 },
+  'finish-install': { activity: 'making the initramfs and the boot loaders', fraction: 0.89 },
 };
 
 const helpPrompt = /Prompt: '\?' for help/;
