@@ -238,7 +238,7 @@ function checkFile(file: RecipeFile, content: Uint8Array | string): ElementCheck
 }
 
 function checkSysctl(name: string, value: string): ElementCheck {
-  const script = 'test "$(sysctl -n "$1" | tr -s "[:space:]" " ")" = "$2"';
+  const script = 'test "$(sysctl -n "$1" | tr "\\t" " ")" = "$2"';
   return { element: `sysctl ${name}`, words: ['sh', '-c', script, 'sh', name, value] };
 }
 

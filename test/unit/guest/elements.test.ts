@@ -168,6 +168,31 @@ describe('makeChecks', () => {
   });
 });
 
+describe('the check of a sysctl', () => {
+  it.each([
+    ['7\\n', 7, true],
+    ['4096\\t87380\\t6291456\\n', '4096 87380 6291456', true],
+    ['60\\n', 7, false],
+  ])('reads %s', (output, value, passes) => {
+    const folder = mkdtempSync(join(tmpdir(), 'kvmimg-sysctl-'));
+    writeFileSync(join(folder, 'sysctl'), `#!/bin/sh\nprintf '${output}'\n`, { mode: 0o755 });
+    const wanted = recipeSchema.parse({
+      name: 'x',
+      distro: 'x',
+      provision: [{ sysctls: { 'net.ipv4.tcp_rmem': value } }],
+    });
+    const [program = '', ...args] = makeChecks(wanted, new Map())[0]?.words ?? [];
+    const check = () =>
+      execFileSync(program, args, { env: { PATH: `${folder}:${process.env.PATH}` }, stdio: 'ignore' });
+    try {
+      if (passes) check();
+      else expect(check).toThrow();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
 describe('describeStep', () => {
   it('names what the step is about', () => {
     expect(recipe.provision.map(describeStep)).toEqual([
