@@ -10,7 +10,7 @@ import { readPackageVersion } from '../package-root.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Progress } from '../progress/events.ts';
 import { type GuestServices, startGuestServices } from './guest-services.ts';
-import type { BuildHardware } from './machine-specs.ts';
+import { type BuildHardware, cpusFor } from './machine-specs.ts';
 import { type MediaAccess, openMediaAccess } from './media-access.ts';
 
 /** What every phase of one running build is given. What phases produce travels as results, not here. */
@@ -65,7 +65,8 @@ export async function startBuildRun(
     qemuVersion: qemu.version,
     kvmimgVersion: readPackageVersion(),
     hardware: {
-      ...{ arch, cpus, memoryBytes },
+      ...{ arch, memoryBytes },
+      cpus: cpusFor(decision.accel, cpus),
       accel: decision.accel,
       cpuModel: decision.cpuModel,
       firmware: firmware === 'uefi' ? await findFirmware(arch) : { kind: 'bios' },

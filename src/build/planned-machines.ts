@@ -5,7 +5,7 @@ import { findFirmware } from '../machine/firmware.ts';
 import { makeMachinePaths } from '../machine/machine-paths.ts';
 import { qemuArgs } from '../machine/qemu-args.ts';
 import type { Plan } from '../plan/plan.ts';
-import { makeInstallMachine, makeSealMachine } from './machine-specs.ts';
+import { cpusFor, makeInstallMachine, makeSealMachine } from './machine-specs.ts';
 
 /** A machine that the build will start. `argv` names its files below `WORK`, the build's own folder. */
 export interface PlannedMachine {
@@ -33,7 +33,8 @@ export async function planMachines(plan: Plan): Promise<PlannedMachines> {
   const binary = (await findQemuSystem(arch, thisHost)) ?? program;
   const accel = await findCachedAccel({ choice: plan.accel, arch, binary, cacheDir: plan.cacheDir });
   const hardware = {
-    ...{ arch, cpus, memoryBytes },
+    ...{ arch, memoryBytes },
+    cpus: cpusFor(accel?.accel ?? 'tcg', cpus),
     accel: accel?.accel ?? 'tcg',
     cpuModel: accel?.cpuModel ?? 'max',
     firmware: firmware === 'uefi' ? await findFirmware(arch) : ({ kind: 'bios' } as const),
