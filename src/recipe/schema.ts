@@ -150,7 +150,12 @@ export const recipeFields = z.strictObject({
     description: 'Firmware of the machine that builds; the image boots with both. Default: bios, uefi on arm64.',
     flag: '--firmware <firmware>',
   }),
-  cpus: z.int().min(1).max(64).default(2).meta({ description: 'Virtual CPUs while building; an emulated machine has one.' }),
+  cpus: z
+    .int()
+    .min(1)
+    .max(64)
+    .default(2)
+    .meta({ description: 'Virtual CPUs while building; an emulated machine has one.' }),
   memory: sizeBytes.prefault('2GiB').meta({ description: 'Memory while building.', example: '4GiB' }),
   disk: disk.prefault({}).meta({ description: 'The disk.' }),
   hostname: hostName.default('localhost').meta({ description: 'Host name until first-boot data sets another.' }),
