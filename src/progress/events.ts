@@ -25,6 +25,3 @@ export type ProgressEvent =
   | { readonly type: 'log'; readonly level: 'debug' | 'info' | 'warning'; readonly message: string };
 
 export type Progress = (event: ProgressEvent) => void;
-
-/** For callers that do not care. */
-export const noProgress: Progress = () => {};
