@@ -88,12 +88,17 @@ async function findQemu(plan: Plan): Promise<string> {
   });
 }
 
-/** Time limits by accelerator: an emulated guest is about ten times slower. */
+/** The recipe's time limits; their defaults go by accelerator, for an emulated guest is about ten times slower. */
 export function limitsOf(run: BuildRun): {
   readonly silenceMs: number;
   readonly sshMs: number;
   readonly powerOffMs: number;
 } {
   const slow = run.decision.accel === 'tcg';
-  return { silenceMs: slow ? 600_000 : 180_000, sshMs: slow ? 600_000 : 180_000, powerOffMs: slow ? 300_000 : 120_000 };
+  const { ssh, silence, powerOff } = run.plan.recipe.limits;
+  return {
+    silenceMs: silence ?? (slow ? 600_000 : 180_000),
+    sshMs: ssh ?? (slow ? 600_000 : 180_000),
+    powerOffMs: powerOff ?? (slow ? 300_000 : 120_000),
+  };
 }

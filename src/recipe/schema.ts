@@ -132,6 +132,18 @@ const disk = z.strictObject({
     .meta({ description: 'Size of the disk; the root grows at first boot when the disk is larger.', example: '20GiB' }),
 });
 
+const limits = z.strictObject({
+  ssh: durationMs
+    .optional()
+    .meta({ description: 'For a booted guest to answer by SSH. Default: 3m, 10m when emulated.', example: '20m' }),
+  silence: durationMs
+    .optional()
+    .meta({ description: 'Without a sign of life of the guest. Default: 3m, 10m when emulated.', example: '20m' }),
+  powerOff: durationMs
+    .optional()
+    .meta({ description: 'For a guest to power itself off. Default: 2m, 5m when emulated.', example: '10m' }),
+});
+
 /**
  * Everything a recipe can say. Types, flags, help, the JSON Schema and the reference page come from here. In the
  * `meta` of a setting: `description`, an `example`, and the `flag` of the command line, if it has one.
@@ -201,6 +213,7 @@ export const recipeFields = z.strictObject({
     .meta({
       description: `Steps over SSH after the install, in order; each has one of ${stepKinds.join(', ')}.`,
     }),
+  limits: limits.prefault({}).meta({ description: 'How long a build waits before it fails.' }),
   formats: z
     .array(z.enum(formats))
     .min(1)

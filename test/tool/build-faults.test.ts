@@ -13,6 +13,7 @@ describe('a build that fails', () => {
   const cases: readonly {
     readonly title: string;
     readonly scenario: string | object;
+    readonly args?: readonly string[];
     readonly says: readonly RegExp[];
   }[] = [
     {
@@ -43,19 +44,28 @@ describe('a build that fails', () => {
       says: [/late script .* exit code 3/, /cannot stat \/nothing/],
     },
     {
+      title: 'SSH that never comes up, the limit being 3 s',
+      scenario: 'installs',
+      args: ['--set', 'limits.ssh=3s'],
+      says: [/installed system to answer by SSH|SSH server/, /Serial console/, /localhost login:/],
+    },
+    {
       title: 'QEMU that does not start',
       scenario: { start: "qemu-system-x86_64: -device nonsense: 'nonsense' is not a valid device model name" },
       says: [/ended as soon as it was started/, /nonsense/],
     },
   ];
 
-  it.each(cases)('$title: exit 1 within 15 s, a report to act on, nothing left', async ({ scenario, says }) => {
-    const { exitCode, said, seconds } = await site.build({ scenario }).ended;
-    expect(exitCode, said).toBe(1);
-    expect(seconds).toBeLessThan(15);
-    for (const words of says) expect(said).toMatch(words);
-    expect(await site.leftovers()).toEqual([]);
-  });
+  it.each(cases)(
+    '$title: exit 1 within 15 s, a report to act on, nothing left',
+    async ({ scenario, args = [], says }) => {
+      const { exitCode, said, seconds } = await site.build({ scenario, args }).ended;
+      expect(exitCode, said).toBe(1);
+      expect(seconds).toBeLessThan(15);
+      for (const words of says) expect(said).toMatch(words);
+      expect(await site.leftovers()).toEqual([]);
+    },
+  );
 
   it('an unreachable mirror: says which one, before anything is started', async () => {
     const { exitCode, said, seconds } = await site.build({ scenario: 'installs', mirror: 'http://127.0.0.1:9/debian' })

@@ -56,6 +56,7 @@ const decisions: Readonly<Record<keyof Recipe, readonly [unknown, readonly strin
     [steps[0], { packages: ['curl'] }],
     ['step 1', 'seal'],
   ],
+  limits: [{ ssh: '1h' }, []],
   formats: [['ova'], []],
 };
 
