@@ -1,11 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { basename, delimiter, join } from 'node:path';
 import { parse, stringify } from 'yaml';
+
+/** The first eight digits of a SHA-256, as the journal tells contents. */
+export function sha8(content: string): string {
+  return createHash('sha256').update(content).digest('hex').slice(0, 8);
+}
 
 const repository = join(import.meta.dirname, '../..');
 
@@ -18,26 +23,67 @@ export interface FakeSite {
   readonly cacheDir: string;
   readonly outDir: string;
   readonly mirrorUrl: string;
+  /** What lets a command of kvmimg find mirror and media here. */
+  readonly flags: readonly string[];
   readonly build: (options: BuildOptions) => RunningBuild;
-  /** What a build has left behind: work folders, locks, half files, processes. */
-  readonly leftovers: () => Promise<string[]>;
+  /** Any other command of kvmimg, at this site. */
+  readonly run: (words: readonly string[], options?: RunOptions) => RunningBuild;
+  /** Writes `<name>.yaml` for the fake distro and gives its path. */
+  readonly writeRecipe: (name: string, settings: object) => Promise<string>;
+  /** What was done to a disk, by the raw image of it: see fixtures/fake-qemu/README.md. Fails on a damaged entry. */
+  readonly journalOf: (rawPath: string) => Promise<string[]>;
+  /** The machines that were started at this site, oldest first; the accelerator probe is none. */
+  readonly machineStarts: () => Promise<MachineStart[]>;
+  /** Waits until the fake QEMU has logged this, such as an entry of the journal: `unfinished script 01234567`. */
+  readonly untilLogged: (text: string) => Promise<void>;
+  /** What a build has left behind: work folders, locks, files in the output folder but these, processes. */
+  readonly leftovers: (outputs?: readonly string[]) => Promise<string[]>;
+  /** Ends what is still running, too. */
   readonly close: () => Promise<void>;
 }
 
-interface BuildOptions {
+export interface RunOptions {
+  /** Of the fake QEMU: see its README. Default: `builds`. */
+  readonly scenario?: string | object;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface BuildOptions extends RunOptions {
+  /** What to build; default: the fake distro. */
+  readonly subject?: string | readonly string[];
   readonly scenario: string | object;
   readonly mirror?: string;
   readonly args?: readonly string[];
+}
+
+export interface MachineStart {
+  readonly machine: 'install' | 'boot';
+  readonly disk: string;
+  /** Whether the guest was told of first-boot data, as only the boot that verifies an image is. */
+  readonly firstBoot: boolean;
+  readonly pid: number;
 }
 
 export interface RunningBuild {
   readonly child: ChildProcess;
   /** Standard error so far. */
   readonly said: () => string;
-  readonly ended: Promise<{ readonly exitCode: number | null; readonly said: string; readonly seconds: number }>;
+  readonly ended: Promise<EndedBuild>;
   /** Waits until the build has said this. */
   readonly untilSaid: (text: string) => Promise<void>;
 }
+
+export interface EndedBuild {
+  readonly exitCode: number | null;
+  /** Standard error. */
+  readonly said: string;
+  /** Standard output. */
+  readonly printed: string;
+  readonly seconds: number;
+}
+
+/** Holds the fake's journal. A raw image is read whole for its digest, so size is time. */
+const diskSize = '16MiB';
 
 const contents: Readonly<Record<string, string>> = {
   kernel: 'not a kernel\n',
@@ -56,11 +102,29 @@ export async function makeFakeSite(): Promise<FakeSite> {
   await writeDistro(join(root, 'distros'));
   await writeMedia(join(root, 'media'));
   const site = { root, cacheDir: join(root, 'cache'), outDir: join(root, 'out'), mirrorUrl };
+  const started: RunningBuild[] = [];
+  const run = (words: readonly string[], options: RunOptions = {}): RunningBuild => {
+    const running = startKvmimg(site, words, options);
+    started.push(running);
+    return running;
+  };
   return {
     ...site,
-    build: (options) => startBuild(site, options),
-    leftovers: () => findLeftovers(site),
+    flags: siteFlags(root, mirrorUrl),
+    build: (options) => run(buildWords(site, options), options),
+    run,
+    writeRecipe: async (name, settings) => {
+      const path = join(root, `${name}.yaml`);
+      await writeFile(path, stringify({ name, distro: 'fake-13', disk: { size: diskSize }, ...settings }));
+      return path;
+    },
+    journalOf: readJournal,
+    untilLogged: (text) => untilLogged(root, text),
+    machineStarts: () => readMachineStarts(root),
+    leftovers: (outputs = []) => findLeftovers(site, outputs),
     close: async () => {
+      for (const { child } of started) child.kill('SIGKILL');
+      await Promise.all(started.map(({ ended }) => ended));
       server.closeAllConnections();
       server.close();
       await rm(root, { recursive: true, force: true });
@@ -80,7 +144,10 @@ function pinned(name: string) {
 async function writeDistro(folder: string): Promise<void> {
   await mkdir(join(folder, 'keys'), { recursive: true });
   const distro = parse(await readFile(join(repository, 'distros/debian-13.yaml'), 'utf8'));
-  const facts = { ...distro, id: 'fake-13', skipUdebs: [], installerLocks: { amd64: 'fake.lock.json' } };
+  const facts = {
+    ...{ ...distro, id: 'fake-13', diskMinimum: diskSize },
+    ...{ skipUdebs: [], installerLocks: { amd64: 'fake.lock.json' } },
+  };
   await writeFile(join(folder, 'fake-13.yaml'), stringify(facts));
   await writeFile(join(folder, distro.mirrors.keyring), 'no keys\n');
   const lock = {
@@ -101,37 +168,43 @@ async function writeMedia(folder: string): Promise<void> {
 
 type Site = Pick<FakeSite, 'root' | 'cacheDir' | 'outDir' | 'mirrorUrl'>;
 
-function startBuild(site: Site, { scenario, mirror = site.mirrorUrl, args = [] }: BuildOptions): RunningBuild {
+function buildWords(site: Site, options: BuildOptions): string[] {
+  const { subject = 'fake-13', mirror = site.mirrorUrl, args = [] } = options;
+  const subjects = [subject].flat();
+  const flags = siteFlags(site.root, mirror);
+  if (subjects.includes('fake-13')) flags.push('--set', `disk.size=${diskSize}`);
+  return ['build', ...subjects, ...flags, '-o', site.outDir, '--log-format', 'plain', ...args];
+}
+
+function siteFlags(root: string, mirror: string): string[] {
+  return ['--mirror', mirror, '--set', `securityMirror=${mirror}`, '--media', join(root, 'media')];
+}
+
+function startKvmimg(site: Site, words: readonly string[], options: RunOptions): RunningBuild {
+  const { scenario = 'builds', env = {} } = options;
   const startMs = performance.now();
-  const flags = ['--mirror', mirror, '--set', `securityMirror=${mirror}`, '--media', join(site.root, 'media')];
-  const commandLine = [
-    'dist/main.js',
-    'build',
-    'fake-13',
-    ...flags,
-    '-o',
-    site.outDir,
-    '--log-format',
-    'plain',
-    ...args,
-  ];
-  const child = spawn(process.execPath, commandLine, {
+  const child = spawn(process.execPath, ['dist/main.js', ...words], {
     cwd: repository,
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...process.env,
       PATH: `${join(repository, 'fixtures/bin')}${delimiter}${process.env.PATH}`,
       KVMIMG_CACHE_DIR: site.cacheDir,
       KVMIMG_DISTROS_DIR: join(site.root, 'distros'),
       FAKE_QEMU_SCENARIO: typeof scenario === 'string' ? scenario : JSON.stringify(scenario),
+      FAKE_QEMU_LOG: logPath(site.root),
+      ...env,
     },
   });
-  let said = '';
+  let [said, printed] = ['', ''];
+  child.stdout.on('data', (piece) => {
+    printed += piece;
+  });
   child.stderr.on('data', (piece) => {
     said += piece;
   });
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve)).then((exitCode) => {
-    return { exitCode, said, seconds: (performance.now() - startMs) / 1000 };
+    return { exitCode, said, printed, seconds: (performance.now() - startMs) / 1000 };
   });
   return { child, said: () => said, ended, untilSaid: (text) => untilSaid(child, () => said, text) };
 }
@@ -144,13 +217,54 @@ async function untilSaid(child: ChildProcess, said: () => string, text: string):
   }
 }
 
-async function findLeftovers({ cacheDir, outDir, root }: Site): Promise<string[]> {
+const journalOffset = 2 ** 20;
+const slotBytes = 65_536;
+
+/** Each entry fills a slot by its line again and again; the first slot of zeros is behind the last entry. */
+async function readJournal(rawPath: string): Promise<string[]> {
+  const file = await open(rawPath, 'r');
+  try {
+    const entries: string[] = [];
+    for (;;) {
+      const slot = Buffer.alloc(slotBytes);
+      await file.read(slot, 0, slotBytes, journalOffset + entries.length * slotBytes);
+      const line = slot.toString('latin1').split('\n')[0] ?? '';
+      if (slot.equals(Buffer.alloc(slotBytes))) return entries;
+      if (!slot.equals(Buffer.alloc(slotBytes, `${line}\n`))) throw new Error(`damaged entry after ${entries.at(-1)}`);
+      entries.push(line);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function logPath(root: string): string {
+  return join(root, 'qemu.log');
+}
+
+async function untilLogged(root: string, text: string): Promise<void> {
+  const deadlineMs = performance.now() + 20_000;
+  for (;;) {
+    const log = await readFile(logPath(root), 'utf8').catch(() => '');
+    if (log.includes(text)) return;
+    if (performance.now() > deadlineMs) throw new Error(`the fake QEMU never logged ${text}:\n${log}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+async function readMachineStarts(root: string): Promise<MachineStart[]> {
+  const text = await readFile(logPath(root), 'utf8').catch(() => '');
+  const entries = text.split('\n').filter((line) => line.includes('"machine":'));
+  return entries.map((line) => JSON.parse(line) as MachineStart);
+}
+
+async function findLeftovers({ cacheDir, outDir, root }: Site, outputs: readonly string[]): Promise<string[]> {
   const inside = async (folder: string): Promise<string[]> =>
     (await readdir(folder).catch(() => [])).map((name) => join(folder, name));
   const files = [
     ...(await inside(join(cacheDir, 'work'))),
     ...(await inside(join(cacheDir, 'locks'))),
-    ...(await inside(outDir)),
+    ...(await inside(outDir)).filter((path) => !outputs.includes(basename(path))),
   ];
   const processes: string[] = [];
   for (const pid of await readdir('/proc')) {
