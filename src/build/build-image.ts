@@ -1,116 +1,174 @@
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { messageOf } from '../errors.ts';
-import { machineFactsOfBuild } from '../export/build-record.ts';
-import { exportImages } from '../export/export-images.ts';
-import { makeMachineFacts } from '../export/machine-facts.ts';
-import { openLayerStore } from '../layer/store.ts';
+import { join } from 'node:path';
+import { InputError, messageOf } from '../errors.ts';
+import { type Layer, type LayerStore, openLayerStore } from '../layer/store.ts';
 import { withScope } from '../lifecycle/scope.ts';
 import type { Plan } from '../plan/plan.ts';
 import { type Progress, phaseNames } from '../progress/events.ts';
+import { buildChain } from './build-chain.ts';
 import { type ObtainedLayer, obtainLayer } from './build-layers.ts';
 import { type BuildRun, startBuildRun } from './build-run.ts';
-import { install } from './install-phase.ts';
+import { explainLayers, type LayerState } from './explain-layers.ts';
+import { findExports, writeExports } from './export-phase.ts';
+import type { HostPool } from './host-pool.ts';
 import { type BuiltFile, makeManifest, sealFactsSchema, type UsedLayer, writeWhole } from './manifest.ts';
-import { makePhaseClock } from './phase-clock.ts';
-import { provisionAndSeal } from './seal-phase.ts';
+import { makePhaseClock, type PhaseClock } from './phase-clock.ts';
 import { loadTimings } from './timings.ts';
 import { verifySealed } from './verify-phase.ts';
 
 export interface BuildOptions {
   readonly signal: AbortSignal;
   readonly progress: Progress;
+  /** Cores and memory that several builds share; without it a build takes what it needs. */
+  readonly pool?: HostPool;
 }
 
 export interface BuildResult {
-  readonly files: readonly BuiltFile[];
-  readonly manifestPath: string;
+  /** The files of the image that are there now, of this build or an earlier one. */
+  readonly files: readonly string[];
+  /** Titles of what an earlier build had left. */
+  readonly reused: readonly string[];
+  /** There was nothing to do. */
+  readonly cached: boolean;
 }
 
 /**
- * Builds an image as its plan says: install, provision and seal, verify, export, manifest. Layers that an earlier build
- * has left are used and those that this one makes are kept; everything else is gone when it ends.
+ * Builds an image as its plan says: install, provision, seal, verify, export, manifest. What an earlier build has left is
+ * used and what this one makes is kept; everything else is gone when it ends.
  *
- * @throws KvmimgError of whatever stopped it.
+ * @throws KvmimgError of whatever stopped it; InputError when what the plan says cannot be.
  */
 export async function buildImage(plan: Plan, options: BuildOptions): Promise<BuildResult> {
-  const warn = (message: string): void => options.progress({ type: 'log', level: 'warning', message });
+  const { signal, progress } = options;
+  const warn = (message: string): void => progress({ type: 'log', level: 'warning', message });
+  const startedAt = new Date();
+  const store = openLayerStore(plan.cacheDir, signal);
+  const states = await explainLayers(plan, store, startedAt);
+  checkStates(plan, states);
+  progress({ type: 'build-started', name: plan.name, phases: phaseNames });
+  if (states.every(({ state }) => state === 'cached')) {
+    progress({ type: 'log', level: 'info', message: 'everything is there already, of an earlier build' });
+    const reused = states.map(({ planned }) => planned.title);
+    return { files: await filesOfCached(plan, store, states), reused, cached: true };
+  }
+  const firstToRun = states.find(({ state }) => state === 'will-run');
+  if (firstToRun) tellInfo(progress, `${firstToRun.planned.title} will run, because ${firstToRun.because}`);
   return withScope(
     async (scope) => {
-      options.progress({ type: 'build-started', name: plan.name, phases: phaseNames });
-      const run = await startBuildRun(plan, { ...options, scope, warn });
-      try {
-        return await buildAndExport(run, options.progress);
-      } catch (error) {
-        if (plan.keepOnFailure) {
-          const kept = `The work folder is kept; remove it when you have looked into it: ${run.workDir}`;
-          await run.keepWorkDir().then(
-            () => warn(kept),
-            () => warn('The work folder could not be kept.'),
-          );
-        }
-        throw error;
-      }
+      const run = await startBuildRun(plan, { ...options, scope, warn, store, startedAt });
+      return buildAndExport(run, progress);
     },
     (error) => warn(`Not everything could be cleaned up: ${String(error)}`),
   );
 }
 
+function tellInfo(progress: Progress, message: string): void {
+  progress({ type: 'log', level: 'info', message });
+}
+
+/** What only the layers can tell is wrong with the input. @throws InputError with all of it. */
+function checkStates(plan: Plan, states: readonly LayerState[]): void {
+  const { only } = plan.phases;
+  const missing = states.filter(({ planned, state }) => state === 'will-run' && planned.phase !== only);
+  const replaced = states
+    .filter(({ planned, state }) => state === 'will-run' && planned.phase === 'export')
+    .flatMap(({ planned }) => plan.outputs.filter((output) => output.format === planned.format));
+  const problems = [
+    ...(only === undefined ? [] : missing).map(({ planned, because }) => ({
+      place: '--only',
+      message: `${planned.title} is not in the cache: ${because}`,
+      hint: 'Build without --only first.',
+    })),
+    ...(plan.force ? [] : replaced)
+      .filter(({ path }) => existsSync(path))
+      .map(({ path }) => ({ place: path, message: 'exists already', hint: 'Use --force to replace it.' })),
+  ];
+  if (problems.length > 0) throw new InputError(problems);
+}
+
+async function filesOfCached(plan: Plan, store: LayerStore, states: readonly LayerState[]): Promise<string[]> {
+  const files = states.flatMap(({ delivered }) => (delivered ? [delivered.path] : []));
+  if (files.length > 0) return [...files, plan.manifestPath];
+  const disk = await diskOf(plan, store);
+  return disk ? [disk.diskPath] : [];
+}
+
+/** The last layer with a disk. */
+async function diskOf(plan: Plan, store: LayerStore): Promise<Layer | undefined> {
+  let disk: Layer | undefined;
+  for (const { key, phase } of plan.layers) {
+    if (phase === 'verify' || phase === 'export') continue;
+    disk = await store.find({ key, ...(disk ? { parentId: disk.record.id } : {}) });
+  }
+  return disk;
+}
+
 async function buildAndExport(run: BuildRun, progress: Progress): Promise<BuildResult> {
   const { plan } = run;
-  const store = openLayerStore(plan.cacheDir);
   const timings = await loadTimings(plan.cacheDir, plan.distro.id, run.decision.accel);
   const clock = makePhaseClock(progress, timings);
-
-  const installed = await obtainLayer(run, store, {
-    key: plan.layerKeys.install,
-    phase: 'install',
-    make: () => install(run, clock),
-  });
-  const sealed = await obtainLayer(run, store, {
-    key: plan.layerKeys.seal,
-    phase: 'seal',
-    parent: installed.layer,
-    make: () => provisionAndSeal(run, installed.layer, clock),
-  });
-  await clock.run('verify', 'Boot the sealed image', (tell) => verifySealed(run, sealed.layer, tell));
-  const files = await clock.run('export', 'Write the files', (tell) => exportSealed(run, sealed.layer.diskPath, tell));
-
-  const manifest = makeManifest(
-    plan,
-    files,
-    {
-      kvmimgVersion: run.kvmimgVersion,
-      qemuVersion: run.qemuVersion,
-      accel: { kind: run.decision.accel, reason: run.decision.reason },
-      seconds: clock.seconds(),
-      layers: { install: usedLayer(installed), seal: usedLayer(sealed) },
-      packages: sealFactsSchema.parse(sealed.layer.record.facts).packages,
-      mirror: run.services.mirrorStats(),
-      fetchedBytes: run.access.http.receivedBytes(),
-    },
-    new Date(),
-  );
-  await writeWhole(plan.manifestPath, `${JSON.stringify(manifest, null, 2)}\n`);
+  const chain = await buildChain(run, clock);
+  const last = chain.at(-1)?.layer;
+  const result = { reused: chain.filter(({ reused }) => reused).map(({ layer }) => layer.record.title), cached: false };
+  if (last?.record.phase !== 'seal') {
+    clock.finish();
+    return { ...result, files: last ? [last.diskPath] : [] };
+  }
+  const verified = await verifyOnce(run, last, clock);
+  const files = plan.outputs.length > 0 ? await exportOnce(run, { chain, verified, sealed: last }, clock) : [];
+  clock.finish();
   await timings.record(clock.seconds()).catch((error) => run.warn(`The times could not be kept: ${messageOf(error)}`));
-  return { files, manifestPath: plan.manifestPath };
+  return { ...result, files };
+}
+
+/** Boots the sealed image and checks it, unless that was done; the layer without a disk says that it was. */
+async function verifyOnce(run: BuildRun, sealed: Layer, clock: PhaseClock): Promise<ObtainedLayer | undefined> {
+  const planned = run.plan.layers.find((layer) => layer.phase === 'verify');
+  if (planned === undefined) return undefined;
+  return obtainLayer(run, {
+    planned,
+    parent: sealed,
+    make: async () => {
+      await clock.run('verify', 'Boot the sealed image', (tell) => verifySealed(run, sealed, tell));
+      const folder = join(run.workDir, run.nextName('verified'));
+      await mkdir(folder, { mode: 0o700 });
+      return { folder, facts: {}, seconds: clock.seconds().verify ?? 0 };
+    },
+  });
+}
+
+interface Finished {
+  readonly chain: readonly ObtainedLayer[];
+  readonly verified: ObtainedLayer | undefined;
+  readonly sealed: Layer;
+}
+
+async function exportOnce(run: BuildRun, { chain, verified, sealed }: Finished, clock: PhaseClock): Promise<string[]> {
+  const { plan } = run;
+  const exports = await findExports(run, sealed);
+  const written =
+    exports.missing.length > 0
+      ? await clock.run('export', 'Write the files', (tell) => writeExports(run, sealed, exports, tell))
+      : [];
+  const files: readonly BuiltFile[] = [...exports.present, ...written];
+  const facts = {
+    kvmimgVersion: run.kvmimgVersion,
+    qemuVersion: run.qemuVersion,
+    accel: { kind: run.decision.accel, reason: run.decision.reason },
+    seconds: clock.seconds(),
+    boots: run.bootCount(),
+    layers: [...chain, ...(verified ? [verified] : [])].map(usedLayer),
+    packages: sealFactsSchema.parse(sealed.record.facts).packages,
+    mirror: run.services.mirrorStats(),
+    fetchedBytes: run.access.http.receivedBytes(),
+  };
+  const manifest = makeManifest(plan, files, facts, new Date());
+  await writeWhole(plan.manifestPath, `${JSON.stringify(manifest, null, 2)}\n`);
+  return [...plan.outputs.map((output) => output.path), plan.manifestPath];
 }
 
 function usedLayer({ layer, reused }: ObtainedLayer): UsedLayer {
-  const { key, createdAt, seconds } = layer.record;
-  return { key, createdAt, seconds, reused };
-}
-
-async function exportSealed(run: BuildRun, diskPath: string, tell: (activity: string, fraction: number) => void) {
-  const { plan, signal } = run;
-  await mkdir(plan.outputDir, { recursive: true });
-  const files = await exportImages(
-    {
-      source: { path: diskPath, format: 'qcow2' },
-      outputs: plan.outputs,
-      facts: makeMachineFacts(machineFactsOfBuild({ plan })),
-    },
-    { signal, onProgress: (fraction, activity) => tell(activity, fraction) },
-  );
-  for (const warning of files.flatMap((file) => file.warnings)) run.warn(warning);
-  return files;
+  const { title, key, id, createdAt, seconds } = layer.record;
+  return { title, key, id, createdAt, seconds, reused };
 }

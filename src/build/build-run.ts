@@ -2,14 +2,17 @@ import { KvmimgError } from '../errors.ts';
 import { thisHost } from '../host/facts.ts';
 import { findQemuSystem, qemuArches } from '../host/programs.ts';
 import { makeWorkDir, sweepWorkDirs } from '../host/work-dirs.ts';
+import type { LayerStore } from '../layer/store.ts';
 import type { Scope } from '../lifecycle/scope.ts';
 import { type AccelDecision, chooseAccel } from '../machine/accel/choose-accel.ts';
 import { findFirmware } from '../machine/firmware.ts';
 import { readQemuFacts } from '../machine/qemu-facts.ts';
 import { readPackageVersion } from '../package-root.ts';
 import type { Plan } from '../plan/plan.ts';
+import { makeReuseRule } from '../plan/reuse.ts';
 import type { Progress } from '../progress/events.ts';
 import { type GuestServices, startGuestServices } from './guest-services.ts';
+import type { HostPool } from './host-pool.ts';
 import { type BuildHardware, cpusFor } from './machine-specs.ts';
 import { type MediaAccess, openMediaAccess } from './media-access.ts';
 
@@ -25,8 +28,6 @@ export interface BuildRun {
   readonly hardware: BuildHardware;
   /** This build's own folder in the cache, removed at its end. */
   readonly workDir: string;
-  /** From now on the work folder stays when the build ends. */
-  readonly keepWorkDir: () => Promise<void>;
   /** Where the logs and the screenshot of a failure are kept. */
   readonly reportDir: string;
   readonly access: MediaAccess;
@@ -34,6 +35,16 @@ export interface BuildRun {
   readonly signal: AbortSignal;
   readonly warn: (message: string) => void;
   readonly tellInfo: (message: string) => void;
+  readonly store: LayerStore;
+  /** Which layers of earlier builds may be used. */
+  readonly freshnessOf: ReturnType<typeof makeReuseRule>;
+  /** Waits until the host has room for a machine of this build; the room is given back with the scope. */
+  readonly takeRoom: (scope: Scope) => Promise<void>;
+  /** A name for something in the work folder: `layer-1`, `layer-2`. */
+  readonly nextName: (kind: string) => string;
+  readonly countBoot: () => void;
+  /** Guests that this build has started. */
+  readonly bootCount: () => number;
 }
 
 /** Finds out how this host runs machines, and makes the build's work folder; leftovers of dead builds are swept. */
@@ -44,9 +55,14 @@ export async function startBuildRun(
     readonly signal: AbortSignal;
     readonly progress: Progress;
     readonly warn: (message: string) => void;
+    readonly store: LayerStore;
+    readonly startedAt: Date;
+    readonly pool?: HostPool;
   },
 ): Promise<BuildRun> {
-  const { scope, signal, progress, warn } = options;
+  const { scope, signal, progress, warn, store, pool } = options;
+  let bootCount = 0;
+  let names = 0;
   const tellInfo = (message: string): void => progress({ type: 'log', level: 'info', message });
   const { arch, cpus, memory: memoryBytes, firmware } = plan.recipe;
   const qemuBinary = await findQemu(plan);
@@ -60,7 +76,17 @@ export async function startBuildRun(
   const workDir = await makeWorkDir({ root: plan.cacheDir, scope });
   const access = openMediaAccess(plan, scope);
   return {
-    ...{ plan, decision, qemuBinary, access, signal, warn, tellInfo },
+    ...{ plan, decision, qemuBinary, access, signal, warn, tellInfo, store },
+    freshnessOf: makeReuseRule(plan, options.startedAt),
+    takeRoom: async (machineScope) => {
+      const giveBack = await pool?.take({ cpus: cpusFor(decision.accel, cpus), memoryBytes }, signal);
+      if (giveBack) machineScope.defer('cores and memory of the host', giveBack);
+    },
+    nextName: (kind) => `${kind}-${++names}`,
+    countBoot: () => {
+      bootCount += 1;
+    },
+    bootCount: () => bootCount,
     services: await startGuestServices(plan, access, { scope, signal, warn }),
     qemuVersion: qemu.version,
     kvmimgVersion: readPackageVersion(),
@@ -72,7 +98,6 @@ export async function startBuildRun(
       firmware: firmware === 'uefi' ? await findFirmware(arch) : { kind: 'bios' },
     },
     workDir: workDir.path,
-    keepWorkDir: workDir.keep,
     reportDir: `${plan.cacheDir}/reports/${new Date().toISOString().replaceAll(/[:.]/g, '-')}-${plan.name}`,
   };
 }

@@ -43,7 +43,8 @@ export async function install(run: BuildRun, clock: PhaseClock): Promise<LayerPr
     await createDisk({ path: diskPath, format: 'qcow2', sizeBytes: run.plan.recipe.disk.size });
     await runInstaller(run, { media, keys, diskPath, tell });
   });
-  return { folder, facts: {}, seconds: clock.seconds() };
+  const { media: mediaSeconds = 0, install: installSeconds = 0 } = clock.seconds();
+  return { folder, facts: {}, seconds: Math.round((mediaSeconds + installSeconds) * 10) / 10 };
 }
 
 interface InstallParts {
@@ -57,6 +58,9 @@ function runInstaller(run: BuildRun, { media, keys, diskPath, tell }: InstallPar
   const { plan, services } = run;
   const log: string[] = [];
   return withScope(async (scope) => {
+    tell('waiting for cores and memory');
+    await run.takeRoom(scope);
+    run.countBoot();
     const bootSet = await makeDebianBootSet(plan, media, run.workDir);
     services.addToMirror(bootSet.local);
     const facts = makeDebianRunFacts(services.guestRoot, services.syslogPort, keys);

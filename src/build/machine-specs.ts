@@ -25,7 +25,7 @@ export function makeInstallMachine(hardware: BuildHardware, diskPath: string, di
 }
 
 /** The machine that boots the installed disk to be provisioned and sealed. */
-export function makeSealMachine(hardware: BuildHardware, diskPath: string): MachineSpec {
+export function makeProvisionMachine(hardware: BuildHardware, diskPath: string): MachineSpec {
   return {
     ...hardware,
     disks: [{ path: diskPath, format: 'qcow2', bus: 'virtio', cache: 'unsafe' }],

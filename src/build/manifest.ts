@@ -3,14 +3,12 @@ import { basename } from 'node:path';
 import { z } from 'zod';
 import type { LayerRecord } from '../layer/store.ts';
 import type { MirrorStats } from '../media/mirror-stats.ts';
+import type { DeliveredEntry } from '../plan/delivered.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { Format } from '../recipe/schema.ts';
 
-export interface BuiltFile {
-  readonly format: Format;
+/** A file of this build, written now or by an earlier one. */
+export interface BuiltFile extends Omit<DeliveredEntry, 'file'> {
   readonly path: string;
-  readonly sizeBytes: number;
-  readonly sha256: string;
 }
 
 const installedPackage = z.strictObject({ name: z.string(), version: z.string(), arch: z.string() });
@@ -19,7 +17,9 @@ export type InstalledPackage = z.output<typeof installedPackage>;
 export const sealFactsSchema = z.strictObject({ packages: z.array(installedPackage) });
 
 /** A layer that the image stands on. */
-export type UsedLayer = Pick<LayerRecord, 'key' | 'createdAt' | 'seconds'> & { readonly reused: boolean };
+export type UsedLayer = Pick<LayerRecord, 'title' | 'key' | 'id' | 'createdAt' | 'seconds'> & {
+  readonly reused: boolean;
+};
 
 /** What is known of a finished build. */
 export interface BuildFacts {
@@ -32,7 +32,9 @@ export interface BuildFacts {
   readonly mirror: MirrorStats;
   /** Bytes of everything that this build fetched, boot media included. */
   readonly fetchedBytes: number;
-  readonly layers: Readonly<Record<'install' | 'seal', UsedLayer>>;
+  /** Guests that this build has started. */
+  readonly boots: number;
+  readonly layers: readonly UsedLayer[];
   readonly packages: readonly InstalledPackage[];
 }
 
@@ -43,12 +45,7 @@ export interface Manifest extends BuildFacts {
   readonly distro: string;
   /** ISO 8601. */
   readonly createdAt: string;
-  readonly files: readonly {
-    readonly format: Format;
-    readonly file: string;
-    readonly sizeBytes: number;
-    readonly sha256: string;
-  }[];
+  readonly files: readonly DeliveredEntry[];
   readonly planDigest: string;
   readonly plan: Plan;
 }
@@ -60,7 +57,7 @@ export function makeManifest(plan: Plan, files: readonly BuiltFile[], facts: Bui
     distro: plan.distro.id,
     createdAt: createdAt.toISOString(),
     ...facts,
-    files: files.map(({ format, path, sizeBytes, sha256 }) => ({ format, file: basename(path), sizeBytes, sha256 })),
+    files: files.map(({ path, ...file }) => ({ file: basename(path), ...file })),
     planDigest: plan.digest,
     plan,
   };

@@ -4,8 +4,11 @@ import type { Timings } from './timings.ts';
 
 /** Runs phases, tells progress about each, and keeps their seconds. */
 export interface PhaseClock {
+  /** Work of a phase; what follows of the same phase goes on with it. */
   readonly run: <T>(phase: PhaseName, title: string, work: (tell: Tell) => Promise<T>) => Promise<T>;
-  /** Wall seconds of the phases that have ended well. */
+  /** Tells the end of the last phase. */
+  readonly finish: () => void;
+  /** Wall seconds of the work of each phase that went well. */
   readonly seconds: () => Partial<Record<PhaseName, number>>;
 }
 
@@ -13,23 +16,36 @@ export interface PhaseClock {
 export type Tell = (activity: string, fraction?: number) => void;
 
 export function makePhaseClock(progress: Progress, timings: Timings): PhaseClock {
-  const seconds: Partial<Record<PhaseName, number>> = {};
+  const spentMs: Partial<Record<PhaseName, number>> = {};
+  const secondsOf = (phase: PhaseName): number => Math.round((spentMs[phase] ?? 0) / 100) / 10;
+  let current: PhaseName | undefined;
+  const finish = (): void => {
+    if (current) progress({ type: 'phase-finished', phase: current, seconds: secondsOf(current) });
+    current = undefined;
+  };
+  const enter = (phase: PhaseName, title: string): void => {
+    if (current === phase) return;
+    finish();
+    current = phase;
+    const estimateSeconds = timings.estimateSeconds(phase);
+    progress({ type: 'phase-started', phase, title, ...(estimateSeconds === undefined ? {} : { estimateSeconds }) });
+  };
   return {
-    seconds: () => ({ ...seconds }),
+    finish,
+    seconds: () => Object.fromEntries(Object.keys(spentMs).map((phase) => [phase, secondsOf(phase as PhaseName)])),
     run: async (phase, title, work) => {
+      enter(phase, title);
       const startMs = performance.now();
-      const elapsed = (): number => Math.round((performance.now() - startMs) / 100) / 10;
-      const estimateSeconds = timings.estimateSeconds(phase);
-      progress({ type: 'phase-started', phase, title, ...(estimateSeconds === undefined ? {} : { estimateSeconds }) });
+      const spent = (): number => (spentMs[phase] ?? 0) + performance.now() - startMs;
       try {
         const result = await work((activity, fraction) =>
           progress({ type: 'phase-progress', phase, activity, ...(fraction === undefined ? {} : { fraction }) }),
         );
-        seconds[phase] = elapsed();
-        progress({ type: 'phase-finished', phase, seconds: elapsed() });
+        spentMs[phase] = spent();
         return result;
       } catch (error) {
-        progress({ type: 'phase-failed', phase, seconds: elapsed() });
+        current = undefined;
+        progress({ type: 'phase-failed', phase, seconds: Math.round(spent() / 100) / 10 });
         throw error;
       }
     },

@@ -5,11 +5,11 @@ import { findFirmware } from '../machine/firmware.ts';
 import { makeMachinePaths } from '../machine/machine-paths.ts';
 import { qemuArgs } from '../machine/qemu-args.ts';
 import type { Plan } from '../plan/plan.ts';
-import { cpusFor, makeInstallMachine, makeSealMachine } from './machine-specs.ts';
+import { cpusFor, makeInstallMachine, makeProvisionMachine } from './machine-specs.ts';
 
 /** A machine that the build will start. `argv` names its files below `WORK`, the build's own folder. */
 export interface PlannedMachine {
-  readonly phase: 'install' | 'seal';
+  readonly phase: 'install' | 'provision';
   readonly argv: readonly string[];
 }
 
@@ -42,9 +42,9 @@ export async function planMachines(plan: Plan): Promise<PlannedMachines> {
   const directBoot = { kernelPath: `${folder}/linux`, initrdPath: `${folder}/initrd`, kernelArguments: [] };
   const specs = {
     install: makeInstallMachine(hardware, `${folder}/install/disk.qcow2`, directBoot),
-    seal: makeSealMachine(hardware, `${folder}/seal/disk.qcow2`),
+    provision: makeProvisionMachine(hardware, `${folder}/layer-1/disk.qcow2`),
   };
-  const machines = (['install', 'seal'] as const).map((phase) => {
+  const machines = (['install', 'provision'] as const).map((phase) => {
     const paths = makeMachinePaths(`${folder}/${phase}-machine`);
     return { phase, argv: [binary, ...qemuArgs(specs[phase], paths, { sandbox: true })] };
   });

@@ -7,6 +7,7 @@ import { bootImage, waitForFirstBoot } from '../verify/boot-image.ts';
 import { checkImage } from '../verify/check-image.ts';
 import { type BuildRun, limitsOf } from './build-run.ts';
 import { explainedBy } from './failure-report.ts';
+import { holdMachine } from './held-machine.ts';
 import type { Tell } from './phase-clock.ts';
 import { loadSources } from './sources.ts';
 
@@ -22,6 +23,8 @@ export async function verifySealed(run: BuildRun, sealed: Layer, tell: Tell): Pr
   await mkdir(workDir, { mode: 0o700 });
   const checks = makeChecks(recipe, await loadSources(run.plan));
   await withScope(async (scope) => {
+    await run.takeRoom(scope);
+    run.countBoot();
     tell('waiting for the image to boot and answer by SSH', 0.1);
     const booted = await bootImage(
       {
@@ -33,11 +36,15 @@ export async function verifySealed(run: BuildRun, sealed: Layer, tell: Tell): Pr
       },
       { workDir, scope, signal: run.signal, limitMs: limitsOf(run).sshMs },
     );
-    await explainedBy(run, booted.watched, 'the booted image', async () => {
+    const check = async (): Promise<void> => {
       tell('waiting for the first boot to be complete', 0.7);
       await waitForFirstBoot(booted);
       tell(`checking ${checks.length} declared elements`, 0.9);
       await checkImage(booted, checks);
+    };
+    await explainedBy(run, booted.watched, 'the booted image', check).catch(async (error) => {
+      if (run.plan.keepOnFailure) await holdMachine(run, booted);
+      throw error;
     });
     await booted.guest.close();
     await booted.watched.machine.kill();

@@ -1,25 +1,49 @@
 import { buildImage } from '../build/build-image.ts';
-import { resolvePlan } from '../plan/resolve-plan.ts';
+import { type BuildReport, buildMany } from '../build/build-many.ts';
+import type { Plan } from '../plan/plan.ts';
+import { resolvePlans } from '../plan/resolve-plan.ts';
 import { type LogFormat, startProgress } from '../progress/choose.ts';
 import type { Progress } from '../progress/events.ts';
+import { summarize } from '../progress/summary.ts';
 import type { CommandContext, CommandStatus } from './command-context.ts';
 import { makePlanOptions, type PlanFlagValues } from './plan-flags.ts';
 import { makeRecipeRequest } from './recipe-flags.ts';
+import { renderError } from './render-error.ts';
 
 export interface BuildFlags extends PlanFlagValues {
   readonly logFormat: LogFormat;
+  readonly failFast?: boolean;
 }
 
 /** `kvmimg build`: the paths of the files it has written on standard output, its progress on standard error. */
-export async function build(subject: string, flags: BuildFlags, context: CommandContext): Promise<CommandStatus> {
+export async function build(
+  subjects: readonly string[],
+  flags: BuildFlags,
+  context: CommandContext,
+): Promise<CommandStatus> {
   const { output, signal } = context;
-  const request = makeRecipeRequest(subject, flags, context.cwd);
-  const plan = await resolvePlan(request, makePlanOptions(flags, context), { checksHost: true });
-  const { files, manifestPath } = await showProgress(flags.logFormat, context, (progress) =>
-    buildImage(plan, { signal, progress }),
-  );
-  for (const path of [...files.map((file) => file.path), manifestPath]) output.print(path);
+  const requests = subjects.map((subject) => makeRecipeRequest(subject, flags, context.cwd));
+  const plans = await resolvePlans(requests, makePlanOptions(flags, context), { checksHost: true });
+  const [plan] = plans;
+  if (plan === undefined || plans.length > 1) return buildAll(plans, flags, context);
+  const { files } = await showProgress(flags.logFormat, context, (progress) => buildImage(plan, { signal, progress }));
+  for (const path of files) output.print(path);
   return 0;
+}
+
+async function buildAll(plans: readonly Plan[], flags: BuildFlags, context: CommandContext): Promise<CommandStatus> {
+  const { output, signal } = context;
+  const reports = await showProgress(flags.logFormat, context, (progress) =>
+    buildMany(plans, { signal, progress, failFast: flags.failFast ?? false }),
+  );
+  for (const path of reports.flatMap((report) => report.files)) output.print(path);
+  for (const report of reports.filter(({ outcome }) => outcome === 'failed')) output.log(describeFailure(report));
+  for (const line of summarize(reports)) output.log(line);
+  return reports.every(({ outcome }) => outcome === 'built' || outcome === 'cached') ? 0 : 1;
+}
+
+function describeFailure({ name, error }: BuildReport): string {
+  return `${name}: ${renderError(error).text}\n`;
 }
 
 /** Runs `work` with its progress on standard error, which is in order again when this ends. */

@@ -9,5 +9,5 @@ export interface CommandContext {
   readonly signal: AbortSignal;
 }
 
-/** 0 done, 1 failed. Wrong input and interrupts are thrown. */
-export type CommandStatus = 0 | 1;
+/** 0 done, 1 failed; of `shell`, what the command in the guest ended with. Wrong input and interrupts are thrown. */
+export type CommandStatus = number;

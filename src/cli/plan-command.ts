@@ -1,6 +1,8 @@
+import { explainLayers, type LayerState } from '../build/explain-layers.ts';
 import { type PlannedMachines, planMachines } from '../build/planned-machines.ts';
-import type { Plan } from '../plan/plan.ts';
-import { resolvePlan } from '../plan/resolve-plan.ts';
+import { openLayerStore } from '../layer/store.ts';
+import type { Plan, PlannedLayer } from '../plan/plan.ts';
+import { resolvePlans } from '../plan/resolve-plan.ts';
 import { quoteCommand } from '../process/quote-command.ts';
 import { formatSize } from '../recipe/quantities.ts';
 import type { CommandContext, CommandStatus } from './command-context.ts';
@@ -11,18 +13,41 @@ export interface PlanCommandFlags extends PlanFlagValues {
   readonly json?: boolean;
 }
 
-/** `kvmimg plan`: what build would do; it touches nothing. */
-export async function printPlan(
-  subject: string,
+/** `kvmimg plan`: what build would do; it touches nothing. Several plans are a list as JSON. */
+export async function printPlans(
+  subjects: readonly string[],
   flags: PlanCommandFlags,
   context: CommandContext,
 ): Promise<CommandStatus> {
-  const request = makeRecipeRequest(subject, flags, context.cwd);
-  const plan = await resolvePlan(request, makePlanOptions(flags, context), { checksHost: true });
-  const planned = await planMachines(plan);
-  if (flags.json) context.output.print(JSON.stringify({ plan, ...planned }, undefined, 2));
-  else for (const line of [...describePlan(plan), ...describeMachines(planned)]) context.output.print(line);
+  const { output } = context;
+  const requests = subjects.map((subject) => makeRecipeRequest(subject, flags, context.cwd));
+  const plans = await resolvePlans(requests, makePlanOptions(flags, context), { checksHost: true });
+  const explained = await Promise.all(plans.map((plan) => explainPlan(plan, context.signal)));
+  if (flags.json) output.print(JSON.stringify(plans.length === 1 ? explained[0] : explained, undefined, 2));
+  else output.print(explained.map((each) => describeExplained(each).join('\n')).join('\n\n'));
   return 0;
+}
+
+interface ExplainedPlan extends PlannedMachines {
+  readonly plan: Plan;
+  readonly layers: readonly ExplainedLayer[];
+}
+
+interface ExplainedLayer extends Pick<PlannedLayer, 'title' | 'phase' | 'key'>, Omit<LayerState, 'planned'> {}
+
+async function explainPlan(plan: Plan, signal: AbortSignal): Promise<ExplainedPlan> {
+  const store = openLayerStore(plan.cacheDir, signal);
+  const [states, machines] = await Promise.all([explainLayers(plan, store, new Date()), planMachines(plan)]);
+  const layers = states.map(({ planned: { title, phase, key }, ...state }) => ({ title, phase, key, ...state }));
+  return { plan, layers, ...machines };
+}
+
+function describeExplained({ plan, layers, ...machines }: ExplainedPlan): string[] {
+  return [...describePlan(plan), '', ...layers.map(describeLayer), '', ...describeMachines(machines)];
+}
+
+function describeLayer({ title, state, because }: ExplainedLayer): string {
+  return state === 'cached' ? `${title}: cached` : `${title}: will run, because ${because}`;
 }
 
 function describeMachines({ accel, machines }: PlannedMachines): string[] {
@@ -36,7 +61,7 @@ function describeMachines({ accel, machines }: PlannedMachines): string[] {
 }
 
 /** The plan for a person, one fact a line. */
-function describePlan({ recipe, distro, lock, mirrors, outputs, layerKeys, ...plan }: Plan): string[] {
+function describePlan({ recipe, distro, lock, mirrors, outputs, ...plan }: Plan): string[] {
   const facts: readonly (readonly [string, string])[] = [
     ['name', plan.name],
     ['distro', `${distro.title} for ${recipe.arch}, installer ${lock.release}, kernel ${lock.kernelVersion}`],
@@ -44,9 +69,6 @@ function describePlan({ recipe, distro, lock, mirrors, outputs, layerKeys, ...pl
     ['disk', formatSize(recipe.disk.size)],
     ['mirror', `${mirrors.build} (${mirrors.source})`],
     ['steps', recipe.provision.length === 0 ? 'none' : String(recipe.provision.length)],
-    ['install', `layer ${layerKeys.install.slice(0, 16)}`],
-    ...layerKeys.provision.map((key, index): [string, string] => [`step ${index}`, `layer ${key.slice(0, 16)}`]),
-    ['seal', `layer ${layerKeys.seal.slice(0, 16)}`],
     ['cache', plan.cacheDir],
     ...outputs.map(({ format, path }): [string, string] => [format, path]),
     ['manifest', plan.manifestPath],

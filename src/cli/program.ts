@@ -22,6 +22,12 @@ Environment:
   http_proxy, no_proxy  for what kvmimg fetches, unless the recipe names a proxy
 `;
 
+const shellHelp = `
+Of a recipe or distro the newest layer there is; of \`kvmimg cache ls\` one layer, by the beginning of its id or key; a
+qcow2 or raw image file; or the machine that a build keeps by --keep-on-failure, by its id. But for the last, whatever is
+changed is thrown away at the end. With a command the exit status is the command's.
+`;
+
 /**
  * The whole command line. Each command loads its code when it runs, so that help is quick; the flags that the recipe's
  * schema declares are added by `addSettingFlags`.
@@ -37,12 +43,12 @@ export function makeProgram({ act, write }: ProgramHooks): Command {
   const add = (name: string, description: string): Command =>
     program.command(name).description(description).copyInheritedSettings(program);
 
-  add('build <distro|recipe.yaml>', 'build an image and write it in the formats asked for').action((subject, flags) =>
-    act(async (c) => (await import('./build-command.ts')).build(subject, flags, c)),
-  );
-  add('plan <distro|recipe.yaml>', 'say what build would do; touches nothing')
-    .option('--json', 'the plan and the QEMU command lines as JSON')
-    .action((subject, flags) => act(async (c) => (await import('./plan-command.ts')).printPlan(subject, flags, c)));
+  add('build <distro|recipe.yaml...>', 'build images and write them in the formats asked for')
+    .option('--fail-fast', 'of several builds, end the others when one fails')
+    .action((subjects, flags) => act(async (c) => (await import('./build-command.ts')).build(subjects, flags, c)));
+  add('plan <distro|recipe.yaml...>', 'say what build would do, and why; touches nothing')
+    .option('--json', 'the plan, what is cached and the QEMU command lines as JSON')
+    .action((subjects, flags) => act(async (c) => (await import('./plan-command.ts')).printPlans(subjects, flags, c)));
   add('render <distro|recipe.yaml>', 'print the answer file')
     .option(
       '--file <name>',
@@ -75,18 +81,34 @@ export function makeProgram({ act, write }: ProgramHooks): Command {
     .option('--mirror <url>', "mirror to read. Default: this host's own, then the public one")
     .option('-o, --output <file>', "file to write. Default: the distro's own")
     .action((distro, flags) => act(async (c) => (await import('./lock-command.ts')).lock(distro, flags, c)));
-  add('cache', 'the folder of downloads and layers')
-    .command('path')
-    .description('print its path')
-    .copyInheritedSettings(program)
-    .action(() => act(async (c) => (await import('./cache-command.ts')).printCachePath(c)));
+  add('shell <what> [command...]', 'boot a throw-away overlay and open an SSH session in it')
+    .usage('[options] <recipe.yaml|distro|layer|image|machine> [-- command...]')
+    .addHelpText('after', shellHelp)
+    .action((what, command, flags) =>
+      act(async (c) => (await import('./shell-command.ts')).openShell({ what, command }, flags, c)),
+    );
+  const cache = add('cache', 'the folder of downloads and layers');
+  const addToCache = (name: string, description: string): Command =>
+    cache.command(name).description(description).copyInheritedSettings(program);
+  addToCache('path', 'print its path').action(() =>
+    act(async (c) => (await import('./cache-command.ts')).printCachePath(c)),
+  );
+  addToCache('ls', 'list the layers that builds have left: size, age, use, what stands on what')
+    .option('--json', 'as JSON')
+    .action((flags) => act(async (c) => (await import('./cache-command.ts')).listLayers(flags, c)));
+  addToCache('prune', 'remove layers that are damaged or of no use any more, and others as asked; downloads stay')
+    .option('--older-than <duration>', 'layers that were last used longer ago, such as 7d')
+    .option('--max-size <size>', 'the least recently used layers, until they take no more than this, such as 20GiB')
+    .option('--all', 'every layer that is not in use')
+    .option('--dry-run', 'remove nothing, only say what would go')
+    .action((flags) => act(async (c) => (await import('./cache-command.ts')).pruneLayers(flags, c)));
   return program;
 }
 
 /** Adds the flags that come from the recipe's schema, if the command line is about a command that has them. */
 export async function addSettingFlags(program: Command, args: readonly string[]): Promise<void> {
-  if (!args.some((arg) => recipeCommands.includes(arg))) return;
-  const [{ addRecipeFlags }, { addLogFlag, addPlanFlags }] = await Promise.all([
+  if (!args.some((arg) => [...recipeCommands, 'shell'].includes(arg))) return;
+  const [{ addRecipeFlags, addSetFlag }, { addAccelFlag, addLogFlag, addPlanFlags }] = await Promise.all([
     import('./recipe-flags.ts'),
     import('./plan-flags.ts'),
   ]);
@@ -94,5 +116,9 @@ export async function addSettingFlags(program: Command, args: readonly string[])
     if (recipeCommands.includes(command.name())) addRecipeFlags(command);
     if (['build', 'plan'].includes(command.name())) addPlanFlags(command);
     if (command.name() === 'build') addLogFlag(command);
+    if (command.name() === 'shell') {
+      addAccelFlag(command);
+      addSetFlag(command);
+    }
   }
 }

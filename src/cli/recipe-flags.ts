@@ -21,6 +21,10 @@ export interface RecipeFlagValues {
 /** Gives a command the flags that the recipe's schema declares, and `--set` for every other setting. */
 export function addRecipeFlags(command: Command): void {
   for (const { option } of recipeFlags()) command.addOption(option);
+  addSetFlag(command);
+}
+
+export function addSetFlag(command: Command): void {
   command.option('--set <path=value>', 'one setting of the recipe, the value in YAML; may be repeated', collect);
 }
 

@@ -1,21 +1,17 @@
 import { CommanderError } from 'commander';
-import type { ExitStatus } from '../errors.ts';
 import { handleSignals } from '../lifecycle/signals.ts';
-import type { CommandContext } from './command-context.ts';
+import type { CommandContext, CommandStatus } from './command-context.ts';
 import { addSettingFlags, makeProgram } from './program.ts';
 import { renderError } from './render-error.ts';
 
 /** Runs one command line and gives its exit status. */
-export async function runCli(
-  args: readonly string[],
-  setting: Omit<CommandContext, 'signal'>,
-): Promise<0 | ExitStatus> {
+export async function runCli(args: readonly string[], setting: Omit<CommandContext, 'signal'>): Promise<CommandStatus> {
   const { output } = setting;
   const signals = handleSignals((name) => {
     output.log(`${name}: stopping and cleaning up. Once more ends at once.`);
   });
   const context = { ...setting, signal: signals.signal };
-  let status: 0 | ExitStatus = 0;
+  let status: CommandStatus = 0;
   const program = makeProgram({
     act: async (action) => {
       status = await action(context);

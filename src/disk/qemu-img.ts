@@ -71,13 +71,19 @@ export interface NewDisk {
   /** Size of the virtual disk; may be left out for an overlay, which takes that of its backing file. */
   readonly sizeBytes?: number;
   /** The new disk holds only what differs from this one. A relative path is relative to the new disk. */
-  readonly backing?: { readonly path: string; readonly format: DiskFormat };
+  readonly backing?: {
+    readonly path: string;
+    readonly format: DiskFormat;
+    /** It is not there yet; `sizeBytes` must be given then. */
+    readonly comesLater?: boolean;
+  };
 }
 
 /** @throws KvmimgError `no-space`, `image-permission`, `backing-missing`. */
 export async function createDisk(disk: NewDisk, options: QemuImgOptions = {}): Promise<void> {
   const { path, format, sizeBytes, backing } = disk;
-  const backingArgs = backing ? ['-b', backing.path, '-F', backing.format] : [];
+  const unopened = backing?.comesLater ? ['-u'] : [];
+  const backingArgs = backing ? [...unopened, '-b', backing.path, '-F', backing.format] : [];
   const sizeArgs = sizeBytes === undefined ? [] : [String(sizeBytes)];
   await qemuImg(['create', '-q', '-f', format, ...backingArgs, path, ...sizeArgs], { ...options, writes: path });
 }

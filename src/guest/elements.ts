@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Recipe, Step, StepKind } from '../recipe/schema.ts';
-import { stepKinds } from '../recipe/schema.ts';
+import type { Recipe, Step } from '../recipe/schema.ts';
+import { scriptTitle } from '../recipe/step.ts';
 import type { GuestFile } from './ssh-session.ts';
 
 /** What applying an element does in the guest, as root. */
@@ -25,29 +25,6 @@ const aptOptions = ['Use-Pty=0', 'Options::=--force-confdef', 'Options::=--force
   `Dpkg::${option}`,
 ]);
 const sysctlFile = '/etc/sysctl.d/90-kvmimg.conf';
-
-/** The kind of a step, which has exactly one. */
-export function stepKindOf(step: Step): StepKind {
-  const kind = stepKinds.find((candidate) => step[candidate] !== undefined);
-  if (kind === undefined) throw new Error('A provision step of no kind passed the schema.');
-  return kind;
-}
-
-/** What a step does, for progress and errors: `packages curl, jq`. */
-export function describeStep(step: Step): string {
-  switch (stepKindOf(step)) {
-    case 'packages':
-      return `packages ${step.packages?.join(', ')}`;
-    case 'files':
-      return `files ${step.files?.map((file) => file.path).join(', ')}`;
-    case 'sysctls':
-      return `sysctls ${Object.keys(step.sysctls ?? {}).join(', ')}`;
-    case 'services':
-      return 'services';
-    case 'scripts':
-      return `scripts ${step.scripts?.map(scriptTitle).join(', ')}`;
-  }
-}
 
 /**
  * The actions that apply a step. `sysctlsBefore` are those of the earlier steps: the file in /etc/sysctl.d holds all.
@@ -151,7 +128,6 @@ export function makeChecks(recipe: Recipe, sources: Sources): ElementCheck[] {
 
 type Sysctls = NonNullable<Step['sysctls']>;
 type RecipeFile = NonNullable<Step['files']>[number];
-type RecipeScript = NonNullable<Step['scripts']>[number];
 
 /** The sysctls of all steps, the last word of each name. */
 export function mergeSysctls(steps: readonly Step[]): Sysctls {
@@ -255,10 +231,6 @@ function checkServices(services: Step['services']): ElementCheck[] {
       words: ['sh', '-c', tests[verb][1], 'sh', unit],
     })),
   );
-}
-
-function scriptTitle(script: RecipeScript): string {
-  return script.name ?? script.source ?? (script.run ?? '').trim().split('\n')[0]?.slice(0, 60) ?? '';
 }
 
 function contentOf(file: RecipeFile, sources: Sources): Uint8Array | string {

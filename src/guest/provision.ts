@@ -1,8 +1,8 @@
 import { type Evidence, KvmimgError } from '../errors.ts';
+import type { ProvisionPart } from '../plan/plan.ts';
 import { formatSeconds } from '../recipe/quantities.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import {
-  describeStep,
   type GuestAction,
   makeActions,
   makeGroupActions,
@@ -14,7 +14,7 @@ import type { SshSession } from './ssh-session.ts';
 
 export interface ProvisionOptions {
   readonly signal: AbortSignal;
-  readonly onActivity: (activity: string, fraction: number) => void;
+  readonly onActivity: (activity: string) => void;
 }
 
 const keptLines = 30;
@@ -22,32 +22,28 @@ const usersLimitMs = 10 * 60_000;
 const guestFolder = '/var/tmp/kvmimg';
 
 /**
- * Makes the users of a recipe and applies its steps in order, each within its own time limit.
+ * Does one part of provisioning within its own time limit: makes the users, applies a step, puts users into groups.
  *
  * @throws KvmimgError `provision-failed` or `provision-timeout`, naming the step, with the last lines of its output.
  */
-export async function provision(
+export function provisionPart(
   guest: SshSession,
-  recipe: Recipe,
-  sources: Sources,
+  { part, title }: { readonly part: ProvisionPart; readonly title: string },
+  inputs: { readonly recipe: Recipe; readonly sources: Sources },
   options: ProvisionOptions,
 ): Promise<void> {
-  const steps = recipe.provision.map(
-    (step, index): Task => ({
-      title: `provision[${index}] (${describeStep(step)})`,
-      actions: makeActions(step, sources, mergeSysctls(recipe.provision.slice(0, index))),
-      limitMs: step.timeout,
-    }),
-  );
-  const users: Task = { title: 'users', actions: makeUserActions(recipe.users), limitMs: usersLimitMs };
-  const groups: Task = { title: 'users', actions: makeGroupActions(recipe.users), limitMs: usersLimitMs };
-  const tasks = [users, ...steps, groups];
-  for (const [index, task] of tasks.entries()) {
-    await runTask(guest, task, {
-      signal: options.signal,
-      onActivity: (activity) => options.onActivity(activity, index / tasks.length),
-    });
-  }
+  return runTask(guest, { title, ...makeWork(part, inputs.recipe, inputs.sources) }, options);
+}
+
+function makeWork(part: ProvisionPart, { users, provision }: Recipe, sources: Sources): Omit<Task, 'title'> {
+  if (part.kind === 'users') return { actions: makeUserActions(users), limitMs: usersLimitMs };
+  if (part.kind === 'groups') return { actions: makeGroupActions(users), limitMs: usersLimitMs };
+  const step = provision[part.index];
+  if (step === undefined) throw new Error(`The recipe has no provision step ${part.index}.`);
+  return {
+    actions: makeActions(step, sources, mergeSysctls(provision.slice(0, part.index))),
+    limitMs: step.timeout,
+  };
 }
 
 /** Actions that share a name in the recipe and a time limit. */
@@ -60,7 +56,7 @@ interface Task {
 async function runTask(
   guest: SshSession,
   { title, actions, limitMs }: Task,
-  { signal, onActivity }: { readonly signal: AbortSignal; readonly onActivity: (activity: string) => void },
+  { signal, onActivity }: ProvisionOptions,
 ): Promise<void> {
   const limit = AbortSignal.timeout(limitMs);
   const output: string[] = [];

@@ -4,7 +4,7 @@ import { type Evidence, KvmimgError } from '../errors.ts';
 import { makeSocketFolder } from '../host/socket-folder.ts';
 import type { Scope } from '../lifecycle/scope.ts';
 import { quoteShellWord } from '../process/quote-command.ts';
-import { type RunResult, run } from '../process/run.ts';
+import { type RunResult, run, runOnOwnStreams } from '../process/run.ts';
 import { start } from '../process/start.ts';
 import { waitUntil } from '../wait/wait-until.ts';
 
@@ -44,6 +44,11 @@ export interface SshSession {
   readonly runAsRoot: (words: readonly string[], options: GuestRunOptions) => Promise<RunResult>;
   /** Writes a file as root; its folder is made. */
   readonly writeFile: (file: GuestFile, signal: AbortSignal) => Promise<void>;
+  /**
+   * Runs words, or the login shell if there are none, on kvmimg's own standard streams and gives the exit code; 255 also
+   * when the connection ends. The login shell gets a terminal where kvmimg has one.
+   */
+  readonly attach: (words: readonly string[], signal: AbortSignal) => Promise<number>;
   readonly close: () => Promise<void>;
 }
 
@@ -172,7 +177,12 @@ function makeSession(options: readonly string[], close: () => Promise<void>): Ss
       signal,
     });
   };
-  return { run: runWords, runAsRoot, writeFile: write, close };
+  const attach = (words: readonly string[], signal: AbortSignal): Promise<number> => {
+    // Without words the client asks for a terminal if its standard input is one, and makes it raw: Ctrl-C is the guest's.
+    const command = words.length > 0 ? ['--', words.map(quoteShellWord).join(' ')] : [];
+    return runOnOwnStreams('ssh', [...options, ...command], { signal });
+  };
+  return { run: runWords, runAsRoot, writeFile: write, attach, close };
 }
 
 function commandFailed(result: RunResult): KvmimgError {

@@ -10,12 +10,10 @@ import { isOwnerAlive, makeOwner, parseOwner, readOwnerText } from './owner.ts';
 
 /**
  * A folder of this process alone, mode 0700: `<root>/work/<16 hex digits>/`, with `owner.json` from the first moment.
- * It is made as `<id>.new`, removed as `<id>.gone-<random>`, and left when it holds a file `kept`.
+ * It is made as `<id>.new` and removed as `<id>.gone-<random>`.
  */
 export interface WorkDir {
   readonly path: string;
-  /** From now on neither the end of the scope nor a sweep removes it (`--keep-on-failure`). */
-  readonly keep: () => Promise<void>;
 }
 
 export interface SweepResult {
@@ -32,22 +30,13 @@ const makingLimitMs = 60_000;
 export async function makeWorkDir(options: { readonly root: string; readonly scope: Scope }): Promise<WorkDir> {
   const id = randomBytes(8).toString('hex');
   const path = join(options.root, 'work', id);
-  let kept = false;
   await createOwned(path, id);
-  const forget = registerKill(() => {
-    if (!kept) rmSync(path, { recursive: true, force: true });
-  });
+  const forget = registerKill(() => rmSync(path, { recursive: true, force: true }));
   options.scope.defer(`work folder ${path}`, async () => {
-    if (!kept) await rm(path, { recursive: true, force: true });
+    await rm(path, { recursive: true, force: true });
     forget();
   });
-  return {
-    path,
-    keep: async () => {
-      kept = true;
-      await writeFile(join(path, 'kept'), '');
-    },
-  };
+  return { path };
 }
 
 /** Removes the work folders below `root` whose process is dead, and ends what such a process left running. */
@@ -89,7 +78,6 @@ async function createOwned(path: string, id: string): Promise<void> {
 async function isLeftover(path: string): Promise<boolean> {
   const folder = await stat(path).catch(() => undefined);
   if (!folder?.isDirectory()) return false;
-  if (await stat(join(path, 'kept')).catch(() => undefined)) return false;
   const ownerText = await readOwnerText(join(path, 'owner.json'));
   const owner = ownerText === undefined ? undefined : parseOwner(ownerText);
   const ageMs = Date.now() - folder.mtimeMs;

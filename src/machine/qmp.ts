@@ -11,6 +11,8 @@ const resultSchemas = {
   /** Arguments: `filename`, and `format` (`png`, since QEMU 7.1). */
   screendump: z.unknown(),
   'query-status': z.object({ status: z.string() }),
+  /** Arguments: `device`, `snapshot-file`, `format`, `mode` (`existing`: the overlay was made before). */
+  'blockdev-snapshot-sync': z.unknown(),
   /** Argument: `command-line`. */
   'human-monitor-command': z.string(),
 } as const;

@@ -70,6 +70,15 @@ export class RunningMachine {
     }
   }
 
+  /**
+   * From now on the first disk writes to `overlayPath`, a qcow2 file that names the present file as its backing file; the
+   * present file is complete and stays as it is.
+   */
+  async switchToOverlay(overlayPath: string): Promise<void> {
+    const overlay = { 'snapshot-file': resolve(overlayPath), format: 'qcow2', mode: 'existing' };
+    await this.qmp.execute('blockdev-snapshot-sync', { device: 'disk0', ...overlay });
+  }
+
   /** Presses the power button, and after `graceMs` goes on less gently until the machine has ended. */
   powerDown({ graceMs }: { readonly graceMs: number }): Promise<MachineExit> {
     const button: Rung = {

@@ -1,51 +1,62 @@
 import type { Distro, InstallerLock } from '../distro/schema.ts';
-import type { Recipe, Step } from '../recipe/schema.ts';
+import { type Format, formats, type Recipe, type Step } from '../recipe/schema.ts';
 import type { SourceFile } from '../recipe/sources.ts';
+import { describeStep } from '../recipe/step.ts';
 import { digestOf } from './canonical-json.ts';
-import type { LayerKeys } from './plan.ts';
+import { flattenInputs } from './layer-inputs.ts';
+import type { LayerPhase, PlannedLayer, ProvisionPart } from './plan.ts';
 
 /** Raised when the code of a phase does something else with the same inputs: layers of before are not used again. */
-export const phaseVersions = { install: 1, provision: 1, seal: 1 } as const;
+export const phaseVersions: Readonly<Record<LayerPhase, number>> = {
+  install: 1,
+  provision: 1,
+  seal: 1,
+  verify: 1,
+  export: 1,
+};
 
-type KeyedPhase = keyof typeof phaseVersions;
+/** What reads settings: a phase, or the export of one format. */
+type Reader = 'install' | 'users' | 'groups' | 'steps' | 'seal' | 'vmdk' | 'ova';
 
 /**
- * The first layer that each setting goes into. A setting that is not listed does not compile; one that changes the
- * result and is listed as `none` would give a stale image, the other way round a build that takes longer.
+ * Who reads each setting first; what follows stands on that. A setting that is not listed does not compile; one that
+ * changes the result and has no reader would give a stale image, the other way round a build that takes longer.
  */
-export const layerOfSetting: Readonly<Record<keyof Recipe, KeyedPhase | 'none'>> = {
-  // Names the output files, nothing inside the image.
-  name: 'none',
+export const readersOfSetting: Readonly<Record<keyof Recipe, readonly Reader[]>> = {
+  // Files are named after it, and name each other.
+  name: ['vmdk', 'ova'],
   // By its facts, below.
-  distro: 'install',
-  arch: 'install',
-  // The image boots with both, yet the installer sees which one it runs on.
-  firmware: 'install',
-  // Of the machine that builds; the installed system is the same.
-  cpus: 'none',
-  memory: 'none',
-  disk: 'install',
-  hostname: 'install',
-  locale: 'install',
-  timezone: 'install',
-  keyboard: 'install',
-  packages: 'install',
-  // Made before the first step, so that steps can use them.
-  users: 'provision',
+  distro: ['install'],
+  arch: ['install'],
+  // The image boots with both, yet the installer sees which one it runs on, and an OVA says it.
+  firmware: ['install', 'ova'],
+  // Of the machine that builds: the installed system is the same, and an OVA tells them.
+  cpus: ['ova'],
+  memory: ['ova'],
+  disk: ['install'],
+  hostname: ['install'],
+  locale: ['install'],
+  timezone: ['install'],
+  keyboard: ['install'],
+  packages: ['install'],
+  // Made before the first step, so that steps can use them; in groups after the last, which may bring the groups.
+  users: ['users', 'groups'],
   // Every mirror serves the same signed packages, and the seal replaces its name.
-  mirror: 'none',
-  securityMirror: 'none',
-  imageMirror: 'seal',
-  imageSecurityMirror: 'seal',
+  mirror: [],
+  securityMirror: [],
+  imageMirror: ['seal'],
+  imageSecurityMirror: ['seal'],
   // kvmimg's own; the guest never hears of it.
-  proxy: 'none',
-  kernelArguments: 'install',
+  proxy: [],
+  kernelArguments: ['install'],
   // Step by step, below.
-  provision: 'provision',
+  provision: ['steps'],
+  // By time, when a layer is looked for.
+  expires: [],
   // A build that ends in time is the same.
-  limits: 'none',
-  // Cut from the sealed disk.
-  formats: 'none',
+  limits: [],
+  // Which exports there are, not what is in them.
+  formats: [],
 };
 
 export interface LayerInputs {
@@ -53,53 +64,129 @@ export interface LayerInputs {
   readonly distro: Distro;
   readonly lock: InstallerLock;
   readonly sources: readonly SourceFile[];
-  /** SHA-256 of the family's answer file templates. */
-  readonly templatesSha256: string;
+  /** SHA-256 of each answer file template of the family, by name. */
+  readonly templates: Readonly<Record<string, string>>;
 }
 
-/** Names each layer by everything that its phase reads, so that a change runs again what it touches, and no more. */
-export function makeLayerKeys(inputs: LayerInputs): LayerKeys {
-  const { recipe, distro, lock, templatesSha256 } = inputs;
-  const install = keyOf('install', undefined, {
-    settings: settingsOf(recipe, 'install'),
-    distro: { family: distro.family, codename: distro.codename, skipUdebs: distro.skipUdebs },
-    packages: [distro.packages, distro.archPackages[recipe.arch]],
-    media: [lock.netboot, lock.kernel, lock.initrd, ...lock.udebs.map((udeb) => udeb.file)].map((file) => file.sha256),
-    templatesSha256,
-  });
-  const { provision: steps, ...settings } = settingsOf(recipe, 'provision');
-  const provisioned = digestOf([install, settings]);
-  const provision = makeStepKeys(provisioned, steps ?? [], inputs.sources);
-  const seal = keyOf('seal', provision.at(-1) ?? provisioned, {
-    settings: settingsOf(recipe, 'seal'),
-    mirrors: [distro.mirrors.public, distro.mirrors.publicSecurity],
-  });
-  return { install, provision, seal };
+/**
+ * The layers of a build in the order in which they are made, each named by everything that its phase reads, so that a
+ * change runs again what it touches, and no more.
+ */
+export function makePlannedLayers(inputs: LayerInputs): PlannedLayer[] {
+  const { recipe, distro } = inputs;
+  const layers: PlannedLayer[] = [makeInstallLayer(inputs)];
+  const add = (layer: NewLayer): PlannedLayer => {
+    const made = makeLayer(layer, layers.at(-1)?.key);
+    layers.push(made);
+    return made;
+  };
+  for (const part of provisionParts(recipe)) add(describePart(part, recipe, inputs.sources));
+  const mirrors = [distro.mirrors.public, distro.mirrors.publicSecurity];
+  const seal = add({ phase: 'seal', title: 'seal', inputs: { ...settingsOf(recipe, 'seal'), mirrors } });
+  add({ phase: 'verify', title: 'verify', inputs: {} });
+  return [...layers, ...recipe.formats.map((format) => makeExportLayer(format, inputs, seal.key))];
 }
 
-function makeStepKeys(base: string, steps: readonly Step[], sources: readonly SourceFile[]): string[] {
-  const keys: string[] = [];
-  for (const step of steps) keys.push(keyOf('provision', keys.at(-1) ?? base, stepInputs(step, sources)));
-  return keys;
+/** The export of a format, whether it is asked for or not. */
+export function makeExportLayer(
+  format: Format,
+  { recipe, distro }: Pick<LayerInputs, 'recipe' | 'distro'>,
+  sealKey: string,
+): PlannedLayer {
+  const { title, release, ovf } = distro;
+  const settings = format === 'ova' || format === 'vmdk' ? settingsOf(recipe, format) : {};
+  const facts = format === 'ova' ? { distro: { title, release, ovf } } : {};
+  const layer = {
+    phase: 'export',
+    title: `export ${format}`,
+    format,
+    inputs: { format, ...settings, ...facts },
+  } as const;
+  return makeLayer(layer, sealKey);
+}
+
+export function makeExportLayers(inputs: Pick<LayerInputs, 'recipe' | 'distro'>, sealKey: string): PlannedLayer[] {
+  return formats.map((format) => makeExportLayer(format, inputs, sealKey));
+}
+
+/** What provisioning does, in order, a layer each. */
+export function provisionParts(recipe: Pick<Recipe, 'users' | 'provision'>): ProvisionPart[] {
+  return [
+    ...(recipe.users.length > 0 ? [{ kind: 'users' as const }] : []),
+    ...recipe.provision.map((_, index) => ({ kind: 'step' as const, index })),
+    ...(recipe.users.some((user) => user.groups.length > 0) ? [{ kind: 'groups' as const }] : []),
+  ];
+}
+
+type NewLayer = Omit<PlannedLayer, 'key' | 'parentKey' | 'inputs' | 'readsMirror'> & {
+  readonly readsMirror?: boolean;
+  readonly inputs: Readonly<Record<string, unknown>>;
+};
+
+function makeLayer({ inputs, readsMirror = false, ...layer }: NewLayer, parentKey: string | undefined): PlannedLayer {
+  const version = phaseVersions[layer.phase];
+  return {
+    ...layer,
+    key: digestOf({ phase: layer.phase, version, parentKey, inputs }),
+    ...(parentKey === undefined ? {} : { parentKey }),
+    readsMirror,
+    inputs: flattenInputs({ ...inputs, 'kvmimg phase version': version }),
+  };
+}
+
+function makeInstallLayer({ recipe, distro, lock, templates }: LayerInputs): PlannedLayer {
+  const { family, codename, skipUdebs, packages, archPackages } = distro;
+  const media = [lock.netboot, lock.kernel, lock.initrd, ...lock.udebs.map((udeb) => udeb.file)];
+  return makeLayer(
+    {
+      phase: 'install',
+      title: 'install',
+      readsMirror: true,
+      inputs: {
+        ...settingsOf(recipe, 'install'),
+        'facts of the distro': { family, codename, skipUdebs, packages, archPackages: archPackages[recipe.arch] },
+        'installer media': digestOf(media.map((file) => file.sha256)),
+        'answer file template': templates,
+      },
+    },
+    undefined,
+  );
+}
+
+function describePart(part: ProvisionPart, recipe: Recipe, sources: readonly SourceFile[]): NewLayer {
+  if (part.kind === 'users') {
+    const users = recipe.users.map(({ groups: _, ...user }) => user);
+    return { phase: 'provision', title: 'users', part, inputs: { users } };
+  }
+  if (part.kind === 'groups') {
+    const groups = recipe.users.map((user) => [user.name, user.groups]);
+    return { phase: 'provision', title: 'groups of users', part, inputs: { groups } };
+  }
+  const step = recipe.provision[part.index];
+  if (step === undefined) throw new Error(`The recipe has no provision step ${part.index}.`);
+  return {
+    phase: 'provision',
+    title: `provision[${part.index}] (${describeStep(step)})`,
+    part,
+    // A script may install what it likes.
+    readsMirror: step.packages !== undefined || step.scripts !== undefined,
+    inputs: stepInputs(step, sources),
+  };
 }
 
 /** What of a step changes the image: not its time limit, not the names of scripts, and of a file what is in it. */
-function stepInputs(step: Step, sources: readonly SourceFile[]): unknown {
+function stepInputs(step: Step, sources: readonly SourceFile[]): Readonly<Record<string, unknown>> {
   const { timeout: _, files, scripts, ...rest } = step;
   const contentOf = (source: string | undefined): string | undefined =>
     sources.find((candidate) => candidate.source === source)?.sha256;
   return {
     ...rest,
-    files: files?.map(({ source, ...file }) => ({ ...file, sourceSha256: contentOf(source) })),
-    scripts: scripts?.map(({ run, source }) => ({ run, sourceSha256: contentOf(source) })),
+    files: files?.map(({ source, ...file }) => ({ ...file, content: file.content ?? contentOf(source) })),
+    scripts: scripts?.map(({ run, source }) => run ?? contentOf(source)),
   };
 }
 
-function settingsOf(recipe: Recipe, phase: KeyedPhase): Partial<Recipe> {
-  const entries = Object.entries(recipe).filter(([name]) => layerOfSetting[name as keyof Recipe] === phase);
+function settingsOf(recipe: Recipe, reader: Reader): Readonly<Record<string, unknown>> {
+  const entries = Object.entries(recipe).filter(([name]) => readersOfSetting[name as keyof Recipe].includes(reader));
   return Object.fromEntries(entries);
-}
-
-function keyOf(phase: KeyedPhase, parent: string | undefined, inputs: unknown): string {
-  return digestOf({ phase, version: phaseVersions[phase], parent, inputs });
 }

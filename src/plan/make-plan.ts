@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Distro, InstallerLock } from '../distro/schema.ts';
 import { skippedUdebs } from '../distro/skipped-udebs.ts';
 import type { Problem } from '../errors.ts';
@@ -7,10 +6,12 @@ import type { Path } from '../recipe/path.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import type { SourceFile } from '../recipe/sources.ts';
 import { digestOf } from './canonical-json.ts';
-import { makeLayerKeys } from './layer-keys.ts';
-import type { AccelChoice, Mirrors, Plan, PlannedOutput } from './plan.ts';
+import { makePlannedLayers } from './layer-keys.ts';
+import type { AccelChoice, CacheUse, LayerPhase, Mirrors, PhaseChoice, Plan } from './plan.ts';
 import type { PlanFacts } from './plan-facts.ts';
 import { planRules } from './plan-rules.ts';
+import { lastPhase, planOutputs } from './planned-outputs.ts';
+import { isAtOrAfter } from './reuse.ts';
 
 /** What the command line says about the build rather than the image. */
 export interface PlanOptions {
@@ -21,7 +22,8 @@ export interface PlanOptions {
   readonly mediaDirs: readonly string[];
   readonly force: boolean;
   readonly keepOnFailure: boolean;
-  readonly reuseLayers: boolean;
+  readonly cache: CacheUse;
+  readonly phases: PhaseChoice;
   readonly offline: boolean;
 }
 
@@ -46,7 +48,9 @@ export function makePlan(inputs: PlanInputs): { readonly plan: Plan } | { readon
   const { recipe, distro, lock, facts, options } = inputs;
   // A lock that is missing is among the problems.
   if (problems.length > 0 || lock === undefined) return { problems };
-  const { outputs, manifestPath } = planOutputs(recipe, options.outputDir);
+  const { outputs, manifestPath } = planOutputs(recipe, options);
+  const last = lastPhase(options.phases);
+  const layers = makePlannedLayers({ ...inputs, lock, templates: facts.templates });
   const withoutDigest: Omit<Plan, 'digest'> = {
     planVersion: 1,
     name: recipe.name,
@@ -61,24 +65,19 @@ export function makePlan(inputs: PlanInputs): { readonly plan: Plan } | { readon
     manifestPath,
     force: options.force,
     keepOnFailure: options.keepOnFailure,
-    reuseLayers: options.reuseLayers,
+    cache: options.cache,
+    phases: options.phases,
     cacheDir: options.cacheDir,
     mediaDirs: options.mediaDirs,
     offline: options.offline,
-    layerKeys: makeLayerKeys({ ...inputs, lock, templatesSha256: facts.templatesSha256 }),
+    layers: layers.filter(({ phase }) => isAtOrAfter(last, phase) && isWanted(phase, options.phases)),
   };
   return { plan: { ...withoutDigest, digest: digestOf(withoutDigest) } };
 }
 
-/** The files that a build of a recipe writes. */
-export function planOutputs(
-  recipe: Pick<Recipe, 'name' | 'formats'>,
-  outputDir: string,
-): { readonly outputs: readonly PlannedOutput[]; readonly manifestPath: string } {
-  return {
-    outputs: recipe.formats.map((format) => ({ format, path: join(outputDir, `${recipe.name}.${format}`) })),
-    manifestPath: join(outputDir, `${recipe.name}.manifest.json`),
-  };
+/** By `--only` nothing is asked of phases that the chosen one does not stand on. */
+function isWanted(phase: LayerPhase, { only }: PhaseChoice): boolean {
+  return phase !== 'verify' || only === undefined || only === 'verify';
 }
 
 /** The recipe's mirror, else this host's own, else the public one; the image is left with the public one. */

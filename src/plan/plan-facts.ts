@@ -7,6 +7,7 @@ import { type FolderFacts, readFolderFacts } from '../host/folder-facts.ts';
 import { readMemory } from '../host/memory.ts';
 import { templatesDir } from '../package-root.ts';
 import type { Arch } from '../recipe/schema.ts';
+import { type DeliveredFile, readDelivered } from './delivered.ts';
 
 /** What a plan depends on besides recipe, distro and options. */
 export interface PlanFacts {
@@ -18,8 +19,11 @@ export interface PlanFacts {
   readonly cache: FolderFacts;
   /** Those of the planned outputs that exist already. */
   readonly existingOutputs: readonly string[];
-  /** SHA-256 of the family's answer file templates. */
-  readonly templatesSha256: string;
+  readonly manifestExists: boolean;
+  /** What the manifest in the output folder says of files that are there. */
+  readonly delivered: readonly DeliveredFile[];
+  /** SHA-256 of each answer file template of the family, by name. */
+  readonly templates: Readonly<Record<string, string>>;
 }
 
 export interface PlanFactsRequest {
@@ -27,6 +31,7 @@ export interface PlanFactsRequest {
   readonly outputDir: string;
   readonly cacheDir: string;
   readonly outputPaths: readonly string[];
+  readonly manifestPath: string;
 }
 
 /** Folder of the answer file templates of a family. */
@@ -39,12 +44,14 @@ const templateFolders: Readonly<Record<Distro['family'], string>> = {
 
 /** Reads the facts; it writes nothing, not even a folder. */
 export async function readPlanFacts(request: PlanFactsRequest): Promise<PlanFacts> {
-  const [mirrors, memory, output, cache, existing, templatesSha256] = await Promise.all([
+  const [mirrors, memory, output, cache, existing, manifestExists, delivered, templates] = await Promise.all([
     findHostMirrors(),
     readMemory(),
     readFolderFacts(request.outputDir),
     readFolderFacts(request.cacheDir),
     Promise.all(request.outputPaths.map(exists)),
+    exists(request.manifestPath),
+    readDelivered(request.manifestPath),
     hashTemplates(join(templatesDir, templateFolders[request.family])),
   ]);
   return {
@@ -55,7 +62,7 @@ export async function readPlanFacts(request: PlanFactsRequest): Promise<PlanFact
     output,
     cache,
     existingOutputs: request.outputPaths.filter((_, index) => existing[index]),
-    templatesSha256,
+    ...{ manifestExists, delivered, templates },
   };
 }
 
@@ -66,10 +73,10 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-async function hashTemplates(folder: string): Promise<string> {
-  const hash = createHash('sha256');
-  for (const name of (await readdir(folder)).sort()) {
-    hash.update(`${name}\0`).update(await readFile(join(folder, name)));
-  }
-  return hash.digest('hex');
+async function hashTemplates(folder: string): Promise<Record<string, string>> {
+  const entries = (await readdir(folder)).map(async (name) => {
+    const content = await readFile(join(folder, name));
+    return [name, createHash('sha256').update(content).digest('hex')] as const;
+  });
+  return Object.fromEntries(await Promise.all(entries));
 }

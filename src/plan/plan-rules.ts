@@ -1,7 +1,10 @@
 import type { Problem } from '../errors.ts';
 import { formatSize } from '../recipe/quantities.ts';
 import type { Format } from '../recipe/schema.ts';
+import type { DeliveredFile } from './delivered.ts';
+import { makeExportLayers, makePlannedLayers } from './layer-keys.ts';
 import type { PlanInputs } from './make-plan.ts';
+import { planOutputs } from './planned-outputs.ts';
 
 /** A condition that a build must meet before anything is fetched. */
 interface PlanRule {
@@ -104,9 +107,19 @@ function checkSpace({ recipe, distro, facts }: PlanInputs): Problem[] {
     }));
 }
 
-function checkOutputs({ facts, options }: PlanInputs): Problem[] {
-  if (options.force) return [];
-  return facts.existingOutputs.map((path) => ({
+/** What an earlier build of the same has written, and nobody has changed, may stay or be replaced. */
+function checkOutputs({ recipe, distro, facts, options, ...inputs }: PlanInputs): Problem[] {
+  if (options.force || inputs.lock === undefined) return [];
+  const { manifestPath } = planOutputs(recipe, options);
+  const layers = makePlannedLayers({ ...inputs, lock: inputs.lock, recipe, distro, templates: facts.templates });
+  const sealKey = layers.find((layer) => layer.phase === 'seal')?.key ?? '';
+  const keys = makeExportLayers({ recipe, distro }, sealKey).map((layer) => layer.key);
+  const isOurs = (file: DeliveredFile): boolean => file.unchanged && keys.includes(file.layerKey);
+  const ours = facts.delivered.filter(isOurs).map((file) => file.path);
+  const strange = facts.existingOutputs.filter((path) => !ours.includes(path));
+  const manifest = facts.manifestExists && (facts.delivered.length === 0 || !facts.delivered.every(isOurs));
+  const writes = facts.existingOutputs.length > 0 || options.phases.until === undefined;
+  return [...strange, ...(manifest && writes ? [manifestPath] : [])].map((path) => ({
     place: path,
     message: 'exists already',
     hint: 'Use --force to replace it.',

@@ -31,12 +31,45 @@ export interface PlannedOutput {
   readonly path: string;
 }
 
-/** Names of the layers, each the SHA-256 of everything that goes into it. */
-export interface LayerKeys {
-  readonly install: string;
-  /** One a provision step, in order. */
-  readonly provision: readonly string[];
-  readonly seal: string;
+/** The phases that have a result, in order. */
+export const layerPhases = ['install', 'provision', 'seal', 'verify', 'export'] as const;
+export type LayerPhase = (typeof layerPhases)[number];
+
+/** What one layer of provisioning does. */
+export type ProvisionPart =
+  | { readonly kind: 'users' }
+  | { readonly kind: 'step'; readonly index: number }
+  | { readonly kind: 'groups' };
+
+/** A result that the build makes, or takes from an earlier one. */
+export interface PlannedLayer {
+  readonly phase: LayerPhase;
+  /** `install`, `provision[0] (packages jq)`, `export ova`. */
+  readonly title: string;
+  /** SHA-256 of everything that the phase reads, its parent's key included. */
+  readonly key: string;
+  readonly parentKey?: string;
+  /** Of provisioning: what is done. */
+  readonly part?: ProvisionPart;
+  /** Of an export. */
+  readonly format?: Format;
+  /** Its result depends on the day, for the mirror moves on. */
+  readonly readsMirror: boolean;
+  /** What went into the key, as short texts by name: to explain why a layer of before is not used. */
+  readonly inputs: Readonly<Record<string, string>>;
+}
+
+/** `use` layers of earlier builds, `refresh` those that have read the mirror, `ignore` them all. */
+export type CacheUse = 'use' | 'refresh' | 'ignore';
+
+/** Phases by the user's choice. */
+export interface PhaseChoice {
+  /** This phase and what follows run, whatever there is of them. */
+  readonly from?: LayerPhase;
+  /** The build ends after this phase. */
+  readonly until?: LayerPhase;
+  /** Only this phase runs; what it stands on must be there. */
+  readonly only?: LayerPhase;
 }
 
 /**
@@ -57,13 +90,15 @@ export interface Plan {
   readonly manifestPath: string;
   readonly force: boolean;
   readonly keepOnFailure: boolean;
-  /** False by `--no-cache`: layers of earlier builds are not used. Downloads are, for they are known by digest. */
-  readonly reuseLayers: boolean;
+  /** About layers; downloads are known by digest and always used. */
+  readonly cache: CacheUse;
+  readonly phases: PhaseChoice;
   readonly cacheDir: string;
   /** Folders of local media that come before every download (`--media`). */
   readonly mediaDirs: readonly string[];
   readonly offline: boolean;
-  readonly layerKeys: LayerKeys;
+  /** In the order in which they are made; those after the last phase that was asked for are left out. */
+  readonly layers: readonly PlannedLayer[];
   /** SHA-256 of the canonical JSON of everything above. */
   readonly digest: string;
 }

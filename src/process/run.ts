@@ -68,6 +68,32 @@ export async function run(program: string, args: readonly string[], options: Run
   return { stdout: result.stdout, stderr: result.stderr, exitCode };
 }
 
+/**
+ * Runs a program on kvmimg's own standard streams, with the user's language and terminal, and gives its exit code: for a
+ * session that the user works in, which has no time limit.
+ *
+ * @throws KvmimgError `program-missing`; InterruptedError or the signal's own reason when aborted.
+ */
+export async function runOnOwnStreams(
+  program: string,
+  args: readonly string[],
+  options: { readonly signal: AbortSignal },
+): Promise<number> {
+  options.signal.throwIfAborted();
+  const { execa } = await import('execa');
+  const result = await execa(program, [...args], {
+    stdio: 'inherit',
+    cancelSignal: options.signal,
+    reject: false,
+    forceKillAfterDelay: 2_000,
+  });
+  if (result.isCanceled) throw options.signal.reason;
+  if (systemErrorCode(result.cause) === 'ENOENT') throw missing(program, undefined);
+  // Ctrl-C without a raw terminal reaches the program and kvmimg alike; the program may be the quicker one.
+  if (result.signal) throw new InterruptedError(result.signal);
+  return result.exitCode ?? -1;
+}
+
 async function forwardLines(lines: AsyncIterable<unknown>, onLine: (line: string) => void): Promise<void> {
   try {
     for await (const line of lines) onLine(String(line));

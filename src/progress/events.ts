@@ -2,8 +2,13 @@
 export const phaseNames = ['media', 'install', 'provision', 'seal', 'verify', 'export'] as const;
 export type PhaseName = (typeof phaseNames)[number];
 
-/** What happens during a build. Builders emit these; only renderers print. */
-export type ProgressEvent =
+/** How a build ended; `cached` when all of it was there already. */
+export const buildOutcomes = ['built', 'cached', 'failed', 'cancelled'] as const;
+export type BuildOutcome = (typeof buildOutcomes)[number];
+
+type AnyEvent =
+  /** Comes first where several builds are shown together; their names differ. */
+  | { readonly type: 'builds-started'; readonly names: readonly string[] }
   | { readonly type: 'build-started'; readonly name: string; readonly phases: readonly PhaseName[] }
   | {
       readonly type: 'phase-started';
@@ -22,6 +27,24 @@ export type ProgressEvent =
     }
   | { readonly type: 'phase-finished'; readonly phase: PhaseName; readonly seconds: number; readonly note?: string }
   | { readonly type: 'phase-failed'; readonly phase: PhaseName; readonly seconds: number }
+  | {
+      readonly type: 'build-finished';
+      readonly outcome: BuildOutcome;
+      readonly seconds: number;
+      /** Why, of a build that failed. */
+      readonly message?: string;
+    }
   | { readonly type: 'log'; readonly level: 'debug' | 'info' | 'warning'; readonly message: string };
 
+/** What happens during builds. Builders emit these; only renderers print. */
+export type ProgressEvent = AnyEvent & {
+  /** Name of the build that this is about, where there are several. */
+  readonly build?: string;
+};
+
 export type Progress = (event: ProgressEvent) => void;
+
+/** For one of several builds: says with every event which build it is about. */
+export function tagProgress(progress: Progress, build: string): Progress {
+  return (event) => progress({ ...event, build });
+}

@@ -1,44 +1,60 @@
 import { formatSeconds } from '../recipe/quantities.ts';
+import { describeOutcome } from './describe-outcome.ts';
 import type { ProgressEvent } from './events.ts';
 import type { ProgressRenderer, RendererOptions } from './renderer.ts';
 
 /** An installer does ten things a second; a log needs a line now and then. */
 const activityIntervalMs = 5_000;
 
-/** One line an event, with the time since the start: for logs and pipes. */
+/** One line an event, with the time since the start and the build, where there are several: for logs and pipes. */
 export function startPlainProgress({ write, nowMs, debug }: RendererOptions): ProgressRenderer {
   const startMs = nowMs();
-  let lastActivityMs = Number.NEGATIVE_INFINITY;
-  let lastActivity = '';
-
-  const describe = (event: ProgressEvent): string | undefined => {
-    switch (event.type) {
-      case 'build-started':
-        return `building ${event.name}: ${event.phases.join(', ')}`;
-      case 'phase-started':
-        lastActivityMs = Number.NEGATIVE_INFINITY;
-        return `${event.phase}: ${event.title}${formatEstimate(event.estimateSeconds)}`;
-      case 'phase-progress': {
-        const { activity = lastActivity } = event;
-        if (activity === lastActivity || nowMs() - lastActivityMs < activityIntervalMs) return undefined;
-        lastActivity = activity;
-        lastActivityMs = nowMs();
-        return `${event.phase}: ${activity}${formatPercent(event.fraction)}`;
-      }
-      case 'phase-finished':
-        return `${event.phase}: done in ${formatSeconds(event.seconds)}${event.note ? `, ${event.note}` : ''}`;
-      case 'phase-failed':
-        return `${event.phase}: failed after ${formatSeconds(event.seconds)}`;
-      case 'log':
-        if (event.level === 'debug' && !debug) return undefined;
-        return event.level === 'info' ? event.message : `${event.level}: ${event.message}`;
-    }
-  };
+  const isWorthALine = makeFilter(nowMs);
   const progress = (event: ProgressEvent): void => {
-    const line = describe(event);
-    if (line !== undefined) write(`[${formatElapsed(nowMs() - startMs)}] ${line}\n`);
+    if (event.type === 'log' && event.level === 'debug' && !debug) return;
+    if (!isWorthALine(event)) return;
+    const build = event.build === undefined ? '' : `${event.build}: `;
+    write(`[${formatElapsed(nowMs() - startMs)}] ${build}${describe(event)}\n`);
   };
   return { progress, close: async () => {} };
+}
+
+/** Passes over activities that say nothing new, or follow too soon on the last one of their build. */
+function makeFilter(nowMs: () => number): (event: ProgressEvent) => boolean {
+  const lastActivities = new Map<string | undefined, { readonly activity: string; readonly atMs: number }>();
+  return (event) => {
+    const last = lastActivities.get(event.build);
+    if (event.type === 'phase-started' && last) {
+      lastActivities.set(event.build, { ...last, atMs: Number.NEGATIVE_INFINITY });
+    }
+    if (event.type !== 'phase-progress') return true;
+    const { activity } = event;
+    if (activity === undefined || activity === last?.activity) return false;
+    if (last && nowMs() - last.atMs < activityIntervalMs) return false;
+    lastActivities.set(event.build, { activity, atMs: nowMs() });
+    return true;
+  };
+}
+
+function describe(event: ProgressEvent): string {
+  switch (event.type) {
+    case 'builds-started':
+      return `building ${event.names.length} images: ${event.names.join(', ')}`;
+    case 'build-started':
+      return `building${event.build === undefined ? ` ${event.name}` : ''}: ${event.phases.join(', ')}`;
+    case 'phase-started':
+      return `${event.phase}: ${event.title}${formatEstimate(event.estimateSeconds)}`;
+    case 'phase-progress':
+      return `${event.phase}: ${event.activity}${formatPercent(event.fraction)}`;
+    case 'phase-finished':
+      return `${event.phase}: done in ${formatSeconds(event.seconds)}${event.note ? `, ${event.note}` : ''}`;
+    case 'phase-failed':
+      return `${event.phase}: failed after ${formatSeconds(event.seconds)}`;
+    case 'build-finished':
+      return describeOutcome(event);
+    case 'log':
+      return event.level === 'info' ? event.message : `${event.level}: ${event.message}`;
+  }
 }
 
 /** `12:05`, with hours where there are any: of one width in most builds. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 const sizeUnits = { '': 1, B: 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 } as const;
-const durationUnits = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
+const durationUnits = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /** Bytes of `8GiB`, `512M`, `1048576`; binary units in every spelling, undefined where it is not a size. */
 export function parseSizeBytes(text: string): number | undefined {
@@ -10,9 +10,9 @@ export function parseSizeBytes(text: string): number | undefined {
   return match?.[1] === undefined ? undefined : Math.round(Number(match[1]) * unit);
 }
 
-/** Milliseconds of `90s`, `10m`, `2h`, `500ms`; undefined where it is not a duration. */
+/** Milliseconds of `90s`, `10m`, `2h`, `7d`, `500ms`; undefined where it is not a duration. */
 export function parseDurationMs(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)$/.exec(text.trim());
+  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(text.trim());
   if (match?.[1] === undefined) return undefined;
   return Math.round(Number(match[1]) * durationUnits[match[2] as keyof typeof durationUnits]);
 }

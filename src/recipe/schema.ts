@@ -144,8 +144,11 @@ const limits = z.strictObject({
     .meta({ description: 'For a guest to power itself off. Default: 2m, 5m when emulated.', example: '10m' }),
 });
 
+/** For authors' editors; matrix.ts takes it apart and says what is wrong. */
+const matrix = z.record(z.string(), z.union([z.array(z.unknown()).min(1), z.record(z.string(), z.unknown())]));
+
 /**
- * Everything a recipe can say. Types, flags, help, the JSON Schema and the reference page come from here. In the
+ * Everything a recipe can say of an image. Types, flags, help, the JSON Schema and the reference page come from here. In the
  * `meta` of a setting: `description`, an `example`, and the `flag` of the command line, if it has one.
  */
 export const recipeFields = z.strictObject({
@@ -213,6 +216,13 @@ export const recipeFields = z.strictObject({
     .meta({
       description: `Steps over SSH after the install, in order; each has one of ${stepKinds.join(', ')}.`,
     }),
+  expires: z
+    .union([z.literal('never'), durationMs], { error: 'must be never or a duration such as 12h or 7d' })
+    .prefault('7d')
+    .meta({
+      description: 'A layer that has read the package mirror is made again when it is older than this, or never.',
+      example: '30d',
+    }),
   limits: limits.prefault({}).meta({ description: 'How long a build waits before it fails.' }),
   formats: z
     .array(z.enum(formats))
@@ -221,8 +231,26 @@ export const recipeFields = z.strictObject({
     .meta({ description: 'Files to write.', flag: '--format <list>' }),
 });
 
-/** The settings, and the defaults that depend on other settings. */
-export const recipeSchema = recipeFields.transform((fields) => ({
+/** What the file of a recipe can hold: the settings of an image, and the matrix that makes several images of them. */
+export const recipeFileFields = recipeFields
+  .extend({
+    matrix: matrix.optional().meta({
+      description:
+        'Settings with a list of values each: builds an image of every combination, named `NAME-VALUE-VALUE`, at most 64. A setting that the command line sets as well has that value in all of them.',
+      example: { distro: ['debian-12', 'debian-13'], 'disk.size': ['8GiB', '20GiB'] },
+    }),
+  })
+  // For the JSON Schema: the distro of each image may come from the matrix.
+  .meta({
+    required: [],
+    anyOf: [
+      { required: ['distro'] },
+      { required: ['matrix'], properties: { matrix: { type: 'object', required: ['distro'] } } },
+    ],
+  });
+
+/** The settings, and the defaults that depend on other settings; a matrix has been taken apart before. */
+export const recipeSchema = recipeFileFields.transform(({ matrix: _, ...fields }) => ({
   ...fields,
   name: fields.name ?? fields.distro,
   firmware: fields.firmware ?? defaultFirmware(fields.arch),

@@ -3,7 +3,7 @@ import type { Problem } from '../errors.ts';
 import { suggestName } from '../suggestion.ts';
 import { findValue, formatPath, type Path } from './path.ts';
 import { recipeRules } from './rules.ts';
-import { type Recipe, recipeFields, recipeSchema } from './schema.ts';
+import { type Recipe, recipeFileFields, recipeSchema } from './schema.ts';
 import { settingNamesAt } from './schema-tree.ts';
 
 /** Something wrong at a path of the recipe; `load` knows which line of which file that is. */
@@ -49,6 +49,16 @@ export function toProblems(
   }));
 }
 
+/** Each problem once: the images of one recipe have most of theirs in common. */
+export function distinctProblems(problems: readonly Problem[]): Problem[] {
+  const byText = new Map<string, Problem>();
+  for (const problem of problems) {
+    const text = `${problem.place}: ${problem.message}`;
+    if (!byText.has(text)) byText.set(text, problem);
+  }
+  return [...byText.values()];
+}
+
 /** In the words of a user of recipes, for what has no message of its own in the schema. */
 function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
@@ -84,7 +94,7 @@ function toIssues(issue: z.core.$ZodIssue, data: unknown): RecipeIssue[] {
 }
 
 function unknownKey(path: Path): RecipeIssue {
-  const known = settingNamesAt(recipeFields, path.slice(0, -1));
+  const known = settingNamesAt(recipeFileFields, path.slice(0, -1));
   return { path, message: 'is not a setting', hint: suggestName(String(path.at(-1)), known), at: 'key' };
 }
 

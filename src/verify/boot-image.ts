@@ -4,7 +4,7 @@ import type { DiskImage } from '../disk/disk-image.ts';
 import { createDisk } from '../disk/qemu-img.ts';
 import { type Evidence, KvmimgError } from '../errors.ts';
 import { makeSshKeyPair } from '../guest/ssh-keys.ts';
-import { connectSsh, type SshSession } from '../guest/ssh-session.ts';
+import { connectSsh, type SshAddress, type SshSession } from '../guest/ssh-session.ts';
 import type { Scope } from '../lifecycle/scope.ts';
 import type { MachineDisk, MachineNetwork, MachineSpec } from '../machine/machine-spec.ts';
 import { startWatchedMachine, type WatchedMachine } from '../machine/machine-watch.ts';
@@ -33,17 +33,20 @@ export interface BootOptions {
   readonly scope: Scope;
   readonly signal: AbortSignal;
   readonly limitMs: number;
+  /** Default: 10 minutes without a line on the console. */
+  readonly silenceLimitMs?: number;
 }
 
 /** An image that has booted from first-boot data and lets its user in. The image itself is not changed. */
 export interface BootedImage {
   readonly guest: SshSession;
+  readonly address: SshAddress;
   readonly watched: WatchedMachine;
   readonly secondsToLogin: number;
 }
 
 const commandLimitMs = 10 * 60_000;
-const silenceLimitMs = 10 * 60_000;
+const defaultSilenceLimitMs = 10 * 60_000;
 
 /**
  * Boots a throw-away overlay of an image with a NoCloud seed served by HTTP and announced by SMBIOS, as an
@@ -77,7 +80,7 @@ export async function bootImage(request: BootRequest, options: BootOptions): Pro
   const { privateKeyPath } = userKey;
   const address = { port: watched.machine.sshPort ?? 0, user: request.user, privateKeyPath, hostPublicKey };
   const guest = await connectSsh(address, { workDir, scope, signal: watched.signal, limitMs, witness });
-  return { guest, watched, secondsToLogin: (performance.now() - startMs) / 1000 };
+  return { guest, address, watched, secondsToLogin: (performance.now() - startMs) / 1000 };
 }
 
 function serveFirstBoot({ hostname, user }: BootRequest, publicKey: string, scope: Scope): Promise<SeedServer> {
@@ -93,7 +96,7 @@ function serveFirstBoot({ hostname, user }: BootRequest, publicKey: string, scop
 async function startOverlay(
   request: BootRequest,
   server: SeedServer,
-  { workDir, scope, signal }: BootOptions,
+  { workDir, scope, signal, silenceLimitMs = defaultSilenceLimitMs }: BootOptions,
 ): Promise<{ readonly watched: WatchedMachine; readonly hostKey: () => string | undefined }> {
   const overlay = join(workDir, 'overlay.qcow2');
   const { path, format } = request.image;

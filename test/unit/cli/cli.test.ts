@@ -39,7 +39,21 @@ describe('wrong command lines', () => {
     ['bild debian-13', ["error: unknown command 'bild'", '(Did you mean build?)']],
     ['build', ["error: missing required argument 'distro|recipe.yaml'"]],
     ['build debian-13 --fromat ova', ["error: unknown option '--fromat'", '(Did you mean --format?)']],
-    ['build debian-13 extra', ["error: too many arguments for 'build'. Expected 1 argument but got 2."]],
+    ['build debian-13 extra', ['error: extra: there is no distro extra. Known: debian-13.']],
+    [
+      'build debian-13 debian-13',
+      [
+        'error: debian-13: several builds have this name, and would write the same files. Give each recipe a `name` of its own.',
+      ],
+    ],
+    [
+      'plan debian-13 --from seal --until install',
+      ['error: --until: install comes before seal. The order is install, provision, seal, verify, export.'],
+    ],
+    [
+      'plan debian-13 --only seal --until seal',
+      ["error: option '--only <phase>' cannot be used with option '--until <phase>'"],
+    ],
     [
       'plan debian-13 --accel xen',
       ["error: option '--accel <accel>' argument 'xen' is invalid. Allowed choices are auto, kvm, hvf, tcg."],
@@ -125,7 +139,7 @@ describe('plan', () => {
       offline: true,
       outputDir: join(cwd, 'there'),
       force: true,
-      reuseLayers: false,
+      cache: 'ignore',
       keepOnFailure: true,
       recipe: { firmware: 'uefi' },
       mirrors: { build: 'http://m.example.org/debian', source: 'recipe' },
@@ -135,7 +149,8 @@ describe('plan', () => {
   it('tells a person in a few lines', async () => {
     const { out } = await kvmimg('plan', 'debian-13', '--set', 'provision=[{packages: [jq]}]');
     expect(out).toMatch(/^name: {6}debian-13\ndistro: {4}Debian 13 \(trixie\) for amd64, installer 13\.\d/);
-    expect(out).toMatch(/^step 0: {4}layer [0-9a-f]{16}$/m);
+    expect(out).toMatch(/^install: will run, because no layer of it is in the cache$/m);
+    expect(out).toMatch(/^provision\[0\] \(packages jq\): will run, because install runs$/m);
   });
 });
 

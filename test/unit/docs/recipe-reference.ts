@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { formatSeconds, formatSize } from '../../../src/recipe/quantities.ts';
-import { recipeFields, recipeSchema } from '../../../src/recipe/schema.ts';
+import { recipeFileFields, recipeSchema } from '../../../src/recipe/schema.ts';
 import { unwrap } from '../../../src/recipe/schema-tree.ts';
 
 /** The JSON Schema of a recipe as its author writes it. Flags are the command line's, not the schema's. */
@@ -44,9 +44,20 @@ comes before what the file says. Editors can check a recipe by [recipe.schema.js
 Sizes are \`8GiB\`, \`512M\` or a number of bytes; durations \`90s\`, \`10m\`, \`2h\` or a number of milliseconds. Files named by \`source\`
 are found relative to the recipe. A recipe is no place for secrets: the plan and the manifest of the build hold it.
 
+A matrix makes several images of one recipe, here four, \`web-debian-12-8GiB\` first:
+
+    name: web
+    matrix:
+      distro: [debian-12, debian-13]
+      disk.size: [8GiB, 20GiB]
+
+Its names are paths as for \`--set\`, or nested settings. An image is named after the recipe and its values; a value that is
+longer than 40 characters or has no letter is named by its position. A setting that \`--set\` or a flag gives drops out of the
+matrix: \`--set distro=debian-13\` builds two images here. \`--set matrix.distro=[debian-13]\` does too, and leaves their names.
+
 This page is made from src/recipe/schema.ts; a test holds the two together.
 
-${makeTable(recipeFields, '').join('\n')}
+${makeTable(recipeFileFields, '').join('\n')}
 `;
 }
 
@@ -90,7 +101,7 @@ function describeKind(schema: z.core.$ZodType): string {
 function describeDefault(name: string, schema: z.core.$ZodType): string {
   if (schema instanceof z.ZodPrefault && !(unwrap(schema) instanceof z.ZodObject)) {
     const value = schema.parse(undefined);
-    return name === 'timeout' ? formatSeconds(Number(value) / 1000) : formatSize(Number(value));
+    return name === 'timeout' || name === 'expires' ? formatSeconds(Number(value) / 1000) : formatSize(Number(value));
   }
   if (!(schema instanceof z.ZodDefault)) return '';
   const value = schema.def.defaultValue;

@@ -4,14 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  describeStep,
-  makeActions,
-  makeChecks,
-  makeGroupActions,
-  makeUserActions,
-} from '../../../src/guest/elements.ts';
+import { makeActions, makeChecks, makeGroupActions, makeUserActions } from '../../../src/guest/elements.ts';
 import { recipeSchema, type Step } from '../../../src/recipe/schema.ts';
+import { describeStep } from '../../../src/recipe/step.ts';
 
 const key = `ssh-ed25519 ${'A'.repeat(68)} ops@example`;
 const recipe = recipeSchema.parse({

@@ -22,15 +22,14 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true, force: true }));
 
 /** Makes a work folder, says its path, and does not end. */
-async function startOwner(keep = false): Promise<{ child: ChildProcess; path: string }> {
+async function startOwner(): Promise<{ child: ChildProcess; path: string }> {
   const child = startChild(
     `${importLine('makeWorkDir', join(compiled, 'host/work-dirs.js'))}
     ${importLine('Scope', join(compiled, 'lifecycle/scope.js'))}
     const dir = await makeWorkDir({ root: process.argv[1], scope: new Scope() });
-    if (process.argv[2] === 'keep') await dir.keep();
     console.log(dir.path);
     setTimeout(() => {}, 60_000);`,
-    [root, keep ? 'keep' : 'sweep'],
+    [root],
   );
   return { child, path: await readLine(child) };
 }
@@ -46,18 +45,6 @@ describe('makeWorkDir', () => {
     await mkdir(join(path, 'deep'));
     await scope.close();
     expect(await entries()).toEqual([]);
-  });
-
-  it('stays when it is to be kept, also from the next sweep', async () => {
-    const { child, path } = await startOwner(true);
-    await killHard(child);
-    expect(await sweepWorkDirs(root)).toMatchObject({ removed: [] });
-    expect(await readdir(path)).toContain('owner.json');
-    const scope = new Scope();
-    const own = await makeWorkDir({ root, scope });
-    await own.keep();
-    await scope.close();
-    expect((await stat(own.path)).isDirectory()).toBe(true);
   });
 
   it('says what is wrong with the folder', async () => {

@@ -25,8 +25,10 @@ describe('makePlan', () => {
         { format: 'ova', path: '/out/web.ova' },
       ],
       manifestPath: '/out/web.manifest.json',
-      layerKeys: { provision: [] },
     });
+    expect(plan.layers.map((layer) => layer.title)).toEqual([
+      ...['install', 'seal', 'verify', 'export qcow2', 'export ova'],
+    ]);
     expect(plan.distro.skipUdebs).toEqual(['jfs-modules-6.1-amd64-di']);
     expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { describeProgress } from '../../../src/progress/describe-progress.ts';
-import type { ProgressEvent } from '../../../src/progress/events.ts';
+import { type ProgressEvent, tagProgress } from '../../../src/progress/events.ts';
 import { startJsonProgress } from '../../../src/progress/json.ts';
 import { startPlainProgress } from '../../../src/progress/plain.ts';
 import type { ProgressRenderer, RendererOptions } from '../../../src/progress/renderer.ts';
@@ -20,14 +20,29 @@ const events: readonly (readonly [number, ProgressEvent])[] = [
   [3662, { type: 'phase-failed', phase: 'seal', seconds: 2 }],
 ];
 
-function show(start: (options: RendererOptions) => ProgressRenderer, debug = false): string[] {
+/** Two builds at once, of which only one starts. */
+const eventsOfTwo: readonly (readonly [number, ProgressEvent])[] = (() => {
+  const list: [number, ProgressEvent][] = [[0, { type: 'builds-started', names: ['web', 'db'] }]];
+  const add = (second: number, build: string, event: ProgressEvent): void =>
+    tagProgress((tagged) => list.push([second, tagged]), build)(event);
+  add(0, 'web', { type: 'build-started', name: 'web', phases: ['media', 'install'] });
+  add(1, 'web', { type: 'phase-progress', phase: 'install', activity: 'partitioning' });
+  add(2, 'db', { type: 'phase-progress', phase: 'install', activity: 'partitioning' });
+  add(3, 'web', { type: 'phase-progress', phase: 'install', activity: 'too soon for a line' });
+  add(4, 'db', { type: 'log', level: 'warning', message: 'the mirror is slow' });
+  add(5, 'web', { type: 'build-finished', outcome: 'built', seconds: 5 });
+  add(6, 'db', { type: 'build-finished', outcome: 'failed', seconds: 4, message: 'The disk is full.\nIndeed.' });
+  return list;
+})();
+
+function show(start: (options: RendererOptions) => ProgressRenderer, debug = false, shown = events): string[] {
   let second = 0;
   let text = '';
   const write = (part: string): void => {
     text += part;
   };
   const { progress } = start({ write, nowMs: () => 5_000 + second * 1000, debug });
-  for (const [at, event] of events) {
+  for (const [at, event] of shown) {
     second = at;
     progress(event);
   }
@@ -50,6 +65,26 @@ describe('startPlainProgress', () => {
 
   it('writes debug lines where they are wanted', () => {
     expect(show(startPlainProgress, true)).toContain('[00:10] debug: qemu-system-x86_64 ...');
+  });
+});
+
+describe('several builds', () => {
+  it('have their names before their lines, and each its own pace', () => {
+    expect(show(startPlainProgress, false, eventsOfTwo)).toEqual([
+      '[00:00] building 2 images: web, db',
+      '[00:00] web: building: media, install',
+      '[00:01] web: install: partitioning',
+      '[00:02] db: install: partitioning',
+      '[00:04] db: warning: the mirror is slow',
+      '[00:05] web: built in 5 s',
+      '[00:06] db: failed after 4 s: The disk is full.',
+    ]);
+  });
+
+  it('have their names in the objects', () => {
+    const objects = show(startJsonProgress, false, eventsOfTwo).map((line) => JSON.parse(line));
+    expect(objects.map(({ build }) => build)).toEqual([undefined, 'web', 'web', 'db', 'web', 'db', 'web', 'db']);
+    expect(objects[0]).toEqual({ elapsedSeconds: 0, type: 'builds-started', names: ['web', 'db'] });
   });
 });
 

@@ -1,0 +1,132 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createDisk } from '../disk/qemu-img.ts';
+import { connectSsh, type SshAddress, type SshSession } from '../guest/ssh-session.ts';
+import type { Layer } from '../layer/store.ts';
+import { Scope } from '../lifecycle/scope.ts';
+import { startWatchedMachine, type WatchedMachine } from '../machine/machine-watch.ts';
+import { buildUserName } from '../plan/plan.ts';
+import { type BuildRun, limitsOf } from './build-run.ts';
+import { explainedBy } from './failure-report.ts';
+import { makeProvisionMachine } from './machine-specs.ts';
+import type { Tell } from './phase-clock.ts';
+
+/** A running overlay of a layer, entered by SSH. What is done in it becomes further layers. */
+export interface GuestBoot {
+  readonly guest: SshSession;
+  readonly watched: WatchedMachine;
+  readonly address: SshAddress;
+  /**
+   * Ends what is written to the disk now, without a reboot: gives the folder that holds it as `disk.qcow2`. The guest
+   * goes on with an overlay of it, which names it as the store's layer `key` and `id`.
+   */
+  readonly checkpoint: (layer: { readonly key: string; readonly id: string }) => Promise<string>;
+  /** The folder whose `disk.qcow2` is written now. */
+  readonly folder: () => string;
+  /** Ends the machine, and gives back what it took of the host. */
+  readonly close: () => Promise<void>;
+}
+
+export interface BootRequest {
+  readonly parent: Layer;
+  /** The folder of the layer that holds the keys which let the build in. */
+  readonly keys: string;
+}
+
+/** Boots an overlay of a layer and enters it. */
+export async function startGuestBoot(run: BuildRun, request: BootRequest, tell: Tell): Promise<GuestBoot> {
+  const scope = new Scope();
+  try {
+    return await boot(run, { ...request, scope, tell });
+  } catch (error) {
+    await scope.close();
+    throw error;
+  }
+}
+
+interface BootParts extends BootRequest {
+  readonly scope: Scope;
+  readonly tell: Tell;
+}
+
+async function boot(run: BuildRun, { parent, keys, scope, tell }: BootParts): Promise<GuestBoot> {
+  tell('waiting for cores and memory');
+  await run.takeRoom(scope);
+  const sizeBytes = run.plan.recipe.disk.size;
+  let folder = await addOverlay(run, parent.record, { sizeBytes });
+  const machineDir = join(run.workDir, run.nextName('machine'));
+  const watched = await startWatchedMachine(makeProvisionMachine(run.hardware, join(folder, 'disk.qcow2')), {
+    binary: run.qemuBinary,
+    workDir: machineDir,
+    scope,
+    signal: run.signal,
+    // A provision step may be silent for as long as its own limit allows.
+    silenceLimitMs: Math.max(limitsOf(run).silenceMs, ...run.plan.recipe.provision.map((step) => step.timeout)),
+  });
+  run.services.attach(watched);
+  run.countBoot();
+  tell('waiting for the installed system to answer by SSH');
+  const address: SshAddress = {
+    port: watched.machine.sshPort ?? 0,
+    user: buildUserName,
+    privateKeyPath: join(keys, 'user-key'),
+    hostPublicKey: (await readFile(join(keys, 'host-key.pub'), 'utf8')).trim(),
+  };
+  const guest = await explainedBy(run, watched, 'the installed system to answer by SSH', async () => {
+    const { signal } = watched;
+    const session = await connectSsh(address, { workDir: machineDir, scope, signal, limitMs: limitsOf(run).sshMs });
+    await pointAptAtBuild(run, session, { isFirst: parent.record.phase === 'install', signal: watched.signal });
+    if (run.decision.accel === 'tcg') await speedUpEmulation(session, watched.signal);
+    return session;
+  });
+  return {
+    ...{ guest, watched, address },
+    folder: () => folder,
+    checkpoint: async (layer) => {
+      const done = folder;
+      await guest.runAsRoot(['sync'], { signal: watched.signal });
+      folder = await addOverlay(run, layer, { sizeBytes, comesLater: true });
+      await watched.machine.switchToOverlay(join(folder, 'disk.qcow2'));
+      return done;
+    },
+    close: () => scope.close(),
+  };
+}
+
+/** A new folder with an overlay of a layer of the store; gives the folder. */
+async function addOverlay(
+  run: BuildRun,
+  layer: { readonly key: string; readonly id: string },
+  { sizeBytes, comesLater = false }: { readonly sizeBytes: number; readonly comesLater?: boolean },
+): Promise<string> {
+  const folder = join(run.workDir, run.nextName('layer'));
+  await mkdir(folder, { mode: 0o700 });
+  const backing = { path: run.store.backingPath(layer), format: 'qcow2' as const, comesLater };
+  await createDisk({ path: join(folder, 'disk.qcow2'), format: 'qcow2', sizeBytes, backing });
+  return folder;
+}
+
+interface AptOptions {
+  /** The guest still has the sources that its installer wrote; later ones are of the recipe's steps. */
+  readonly isFirst: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** The install may be of an earlier build, whose server is gone: apt goes through this build's. The seal removes it. */
+async function pointAptAtBuild(run: BuildRun, guest: SshSession, { isFirst, signal }: AptOptions): Promise<void> {
+  const { codename } = run.plan.distro;
+  const root = run.services.guestRoot;
+  const lines = [
+    `deb ${root}/debian ${codename} main`,
+    `deb ${root}/debian ${codename}-updates main`,
+    `deb ${root}/debian-security ${codename}-security main`,
+  ];
+  const file = { path: '/etc/apt/sources.list', mode: '0644', owner: 'root:root', content: `${lines.join('\n')}\n` };
+  if (isFirst) await guest.runAsRoot(['sh', '-c', 'rm -f /etc/apt/sources.list.d/*'], { signal });
+  await guest.writeFile(file, signal);
+}
+
+/** What `norandmaps` does for the installer's kernel (see tcgKernelArguments), for as long as this boot lasts. */
+async function speedUpEmulation(guest: SshSession, signal: AbortSignal): Promise<void> {
+  await guest.runAsRoot(['sysctl', '-q', '-w', 'kernel.randomize_va_space=0'], { signal });
+}

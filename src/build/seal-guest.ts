@@ -1,0 +1,43 @@
+import { checkSealed, seal } from '../guest/seal.ts';
+import type { SshSession } from '../guest/ssh-session.ts';
+import type { WatchedMachine } from '../machine/machine-watch.ts';
+import { buildUserName } from '../plan/plan.ts';
+import { waitUntil } from '../wait/wait-until.ts';
+import { type BuildRun, limitsOf } from './build-run.ts';
+import { type InstalledPackage, parsePackageList } from './manifest.ts';
+import type { Tell } from './phase-clock.ts';
+
+/** Seals a running guest, until it has powered itself off clean; gives the packages that it holds. */
+export async function sealGuest(
+  run: BuildRun,
+  { guest, watched }: { readonly guest: SshSession; readonly watched: WatchedMachine },
+  tell: Tell,
+): Promise<readonly InstalledPackage[]> {
+  const { plan } = run;
+  const { signal } = watched;
+  const listed = await guest.run(['dpkg-query', '-W', '-f', '${Package}\\t${Version}\\t${Architecture}\\n'], {
+    signal,
+  });
+  await seal(
+    guest,
+    {
+      buildUser: buildUserName,
+      hostname: plan.recipe.hostname,
+      codename: plan.distro.codename,
+      mirror: plan.mirrors.image,
+      securityMirror: plan.mirrors.imageSecurity,
+      traces: ['10.0.2.2', '10.0.2.3', buildUserName],
+    },
+    { signal, onActivity: tell, onLastAct: watched.expectExit },
+  );
+  await waitUntil({
+    subject: 'the sealed guest to power itself off',
+    hint: 'Its last act removes the build user, trims the disk and powers off; the serial console shows how far it got.',
+    limitMs: limitsOf(run).powerOffMs,
+    signal,
+    check: () => watched.machine.hasExited() || undefined,
+  });
+  await watched.untilPoweredOff();
+  checkSealed(watched.machine.lastSerialLines(200));
+  return parsePackageList(listed.stdout);
+}
