@@ -57,8 +57,8 @@ export class InputError extends KvmimgError {
 export class InterruptedError extends KvmimgError {
   override readonly exitStatus = 130;
 
-  constructor(signalName: string) {
-    super({ code: 'interrupted', message: `Interrupted by ${signalName}.` });
+  constructor(signalName: string, message = `Interrupted by ${signalName}.`) {
+    super({ code: 'interrupted', message });
     this.name = 'InterruptedError';
   }
 }

@@ -6,6 +6,7 @@ import type { BuildRun } from './build-run.ts';
 import { explainedBy } from './failure-report.ts';
 import { type GuestBoot, startGuestBoot } from './guest-boot.ts';
 import { holdMachine } from './held-machine.ts';
+import { importBase } from './import-base.ts';
 import { install } from './install-phase.ts';
 import type { PhaseClock, Tell } from './phase-clock.ts';
 import { sealGuest } from './seal-guest.ts';
@@ -30,7 +31,7 @@ export async function buildChain(run: BuildRun, clock: PhaseClock): Promise<read
               onWait: () => guests.leave(),
               make: (id) => guests.make(layer, { id, parent, keys: installed.folder }),
             })
-          : await obtainLayer(run, { planned: layer, make: () => install(run, clock) });
+          : await obtainLayer(run, { planned: layer, make: () => makeFirst(run, clock) });
       // The boot stands on layers of its own; what another has made has another disk.
       if (next.reused) await guests.leave();
       obtained.push(next);
@@ -39,6 +40,13 @@ export async function buildChain(run: BuildRun, clock: PhaseClock): Promise<read
     await guests.leave();
   }
   return obtained;
+}
+
+/** The disk that everything else stands on: installed, or of an image. */
+function makeFirst(run: BuildRun, clock: PhaseClock): Promise<LayerProduct> {
+  const { base } = run.plan.recipe;
+  const image = run.plan.sources.find((source) => source.source === base);
+  return image ? importBase(run, image.path, clock) : install(run, clock);
 }
 
 interface Place {

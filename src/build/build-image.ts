@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { InputError, messageOf } from '../errors.ts';
+import { withFileLock } from '../host/file-lock.ts';
+import { sweepLeftovers } from '../host/sweep.ts';
 import { type Layer, type LayerStore, openLayerStore } from '../layer/store.ts';
 import { withScope } from '../lifecycle/scope.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -47,6 +50,10 @@ export async function buildImage(plan: Plan, options: BuildOptions): Promise<Bui
   const states = await explainLayers(plan, store, startedAt);
   checkStates(plan, states);
   progress({ type: 'build-started', name: plan.name, phases: phaseNames });
+  const { removed } = await sweepLeftovers(plan.cacheDir);
+  if (removed.length > 0) {
+    tellInfo(progress, `removed what ${removed.length} earlier builds had left when they were killed`);
+  }
   if (states.every(({ state }) => state === 'cached')) {
     progress({ type: 'log', level: 'info', message: 'everything is there already, of an earlier build' });
     const reused = states.map(({ planned }) => planned.title);
@@ -146,26 +153,35 @@ interface Finished {
 
 async function exportOnce(run: BuildRun, { chain, verified, sealed }: Finished, clock: PhaseClock): Promise<string[]> {
   const { plan } = run;
-  const exports = await findExports(run, sealed);
-  const written =
-    exports.missing.length > 0
-      ? await clock.run('export', 'Write the files', (tell) => writeExports(run, sealed, exports, tell))
-      : [];
-  const files: readonly BuiltFile[] = [...exports.present, ...written];
-  const facts = {
-    kvmimgVersion: run.kvmimgVersion,
-    qemuVersion: run.qemuVersion,
-    accel: { kind: run.decision.accel, reason: run.decision.reason },
-    seconds: clock.seconds(),
-    boots: run.bootCount(),
-    layers: [...chain, ...(verified ? [verified] : [])].map(usedLayer),
-    packages: sealFactsSchema.parse(sealed.record.facts).packages,
-    mirror: run.services.mirrorStats(),
-    fetchedBytes: run.access.http.receivedBytes(),
-  };
-  const manifest = makeManifest(plan, files, facts, new Date());
-  await writeWhole(plan.manifestPath, `${JSON.stringify(manifest, null, 2)}\n`);
-  return [...plan.outputs.map((output) => output.path), plan.manifestPath];
+  const onWait = (holder: string): void => run.tellInfo(`waiting for ${holder}, which writes the same files`);
+  return withFileLock(outputLockPath(plan), { signal: run.signal, onWait }, async () => {
+    const exports = await findExports(run, sealed);
+    const written =
+      exports.missing.length > 0
+        ? await clock.run('export', 'Write the files', (tell) => writeExports(run, sealed, exports, tell))
+        : [];
+    const files: readonly BuiltFile[] = [...exports.present, ...written];
+    const facts = {
+      kvmimgVersion: run.kvmimgVersion,
+      qemuVersion: run.qemuVersion,
+      accel: { kind: run.decision.accel, reason: run.decision.reason },
+      seconds: clock.seconds(),
+      boots: run.bootCount(),
+      layers: [...chain, ...(verified ? [verified] : [])].map(usedLayer),
+      packages: sealFactsSchema.parse(sealed.record.facts).packages,
+      mirror: run.services.mirrorStats(),
+      fetchedBytes: run.access.http.receivedBytes(),
+    };
+    const manifest = makeManifest(plan, files, facts, new Date());
+    await writeWhole(plan.manifestPath, `${JSON.stringify(manifest, null, 2)}\n`);
+    return [...plan.outputs.map((output) => output.path), plan.manifestPath];
+  });
+}
+
+/** Of two builds of one image one writes its files, whose names while they are written are the same, and the other waits. */
+function outputLockPath({ cacheDir, manifestPath }: Plan): string {
+  const digest = createHash('sha256').update(resolve(manifestPath)).digest('hex');
+  return join(cacheDir, 'locks', `output-${digest.slice(0, 16)}.lock`);
 }
 
 function usedLayer({ layer, reused }: ObtainedLayer): UsedLayer {

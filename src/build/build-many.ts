@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { InterruptedError, KvmimgError, messageOf } from '../errors.ts';
+import { InterruptedError, messageOf } from '../errors.ts';
 import { readMemory } from '../host/memory.ts';
 import type { Plan } from '../plan/plan.ts';
 import { type PhaseName, type Progress, tagProgress } from '../progress/events.ts';
@@ -21,7 +21,7 @@ export interface BuildReport extends BuildSummary {
   readonly error?: unknown;
 }
 
-const cancelled = new KvmimgError({ code: 'cancelled', message: 'Ended because another build failed (--fail-fast).' });
+const cancelled = new InterruptedError('--fail-fast', 'Ended because another build failed (--fail-fast).');
 
 /** Of the memory that is available, what the machines may have; the rest is for QEMU itself and the page cache. */
 const memoryShare = 0.85;
@@ -63,7 +63,7 @@ async function buildOne(plan: Plan, options: Parameters<typeof buildImage>[1]): 
     }),
     (error): Omit<BuildReport, 'name' | 'seconds'> => ({
       files: [],
-      outcome: error === cancelled || error instanceof InterruptedError ? 'cancelled' : 'failed',
+      outcome: error instanceof InterruptedError ? 'cancelled' : 'failed',
       message: messageOf(error),
       error,
       ...(phase ? { failedIn: phase } : {}),

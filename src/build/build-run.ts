@@ -1,7 +1,7 @@
 import { KvmimgError } from '../errors.ts';
 import { thisHost } from '../host/facts.ts';
 import { findQemuSystem, qemuArches } from '../host/programs.ts';
-import { makeWorkDir, sweepWorkDirs } from '../host/work-dirs.ts';
+import { makeWorkDir } from '../host/work-dirs.ts';
 import type { LayerStore } from '../layer/store.ts';
 import type { Scope } from '../lifecycle/scope.ts';
 import { type AccelDecision, chooseAccel } from '../machine/accel/choose-accel.ts';
@@ -15,6 +15,7 @@ import { type GuestServices, startGuestServices } from './guest-services.ts';
 import type { HostPool } from './host-pool.ts';
 import { type BuildHardware, cpusFor } from './machine-specs.ts';
 import { type MediaAccess, openMediaAccess } from './media-access.ts';
+import type { Tell } from './phase-clock.ts';
 
 /** What every phase of one running build is given. What phases produce travels as results, not here. */
 export interface BuildRun {
@@ -39,7 +40,7 @@ export interface BuildRun {
   /** Which layers of earlier builds may be used. */
   readonly freshnessOf: ReturnType<typeof makeReuseRule>;
   /** Waits until the host has room for a machine of this build; the room is given back with the scope. */
-  readonly takeRoom: (scope: Scope) => Promise<void>;
+  readonly takeRoom: (scope: Scope, tell: Tell) => Promise<void>;
   /** A name for something in the work folder: `layer-1`, `layer-2`. */
   readonly nextName: (kind: string) => string;
   readonly countBoot: () => void;
@@ -47,7 +48,7 @@ export interface BuildRun {
   readonly bootCount: () => number;
 }
 
-/** Finds out how this host runs machines, and makes the build's work folder; leftovers of dead builds are swept. */
+/** Finds out how this host runs machines, and makes the build's work folder. */
 export async function startBuildRun(
   plan: Plan,
   options: {
@@ -71,16 +72,16 @@ export async function startBuildRun(
     chooseAccel({ choice: plan.accel, arch, binary: qemuBinary, cacheDir: plan.cacheDir, signal }),
   ]);
   tellInfo(`accelerator: ${decision.accel} (${decision.reason})`);
-  const { removed } = await sweepWorkDirs(plan.cacheDir);
-  if (removed.length > 0) tellInfo(`removed what ${removed.length} earlier builds had left when they were killed`);
   const workDir = await makeWorkDir({ root: plan.cacheDir, scope });
   const access = openMediaAccess(plan, scope);
   return {
     ...{ plan, decision, qemuBinary, access, signal, warn, tellInfo, store },
     freshnessOf: makeReuseRule(plan, options.startedAt),
-    takeRoom: async (machineScope) => {
-      const giveBack = await pool?.take({ cpus: cpusFor(decision.accel, cpus), memoryBytes }, signal);
-      if (giveBack) machineScope.defer('cores and memory of the host', giveBack);
+    takeRoom: async (machineScope, tell) => {
+      if (pool === undefined) return;
+      tell('waiting for cores and memory');
+      const giveBack = await pool.take({ cpus: cpusFor(decision.accel, cpus), memoryBytes }, signal);
+      machineScope.defer('cores and memory of the host', giveBack);
     },
     nextName: (kind) => `${kind}-${++names}`,
     countBoot: () => {

@@ -15,6 +15,9 @@ export interface LayerState {
   readonly delivered?: DeliveredFile;
 }
 
+/** More of them say no more than that it is another image. */
+const toldChanges = 4;
+
 /** Says of each layer of a plan whether an earlier build has left it, and why not. Changes nothing. */
 export async function explainLayers(plan: Plan, store: LayerStore, startedAt: Date): Promise<LayerState[]> {
   const freshnessOf = makeReuseRule(plan, startedAt);
@@ -76,7 +79,9 @@ async function explainMissing(planned: PlannedLayer, plan: Plan, store: LayerSto
   if (nearest === undefined) return 'no layer of it is in the cache';
   const changes = compareInputs(nearest.record.inputs, planned.inputs);
   if (nearest.record.key === planned.key || changes.length === 0) return 'what it stands on was made again';
-  return changes.map(describeChange).join('; ');
+  const told = changes.slice(0, toldChanges).map(describeChange);
+  const rest = changes.length - told.length;
+  return [...told, ...(rest > 0 ? [`${rest} more`] : [])].join('; ');
 }
 
 /** The layer of an earlier build that this one was most likely meant to be: the one with the fewest changes. */
@@ -88,15 +93,14 @@ function findNearest(planned: PlannedLayer, plan: Plan, layers: readonly StoredL
   const isRelated = ({ record }: StoredLayer): boolean =>
     record.phase === planned.phase &&
     record.distro === plan.distro.id &&
-    // Of another step only one of the same place or name is an earlier form of this one.
-    (planned.phase !== 'provision' || placeOf(record.title) === placeOf(planned.title));
+    kindOf(record.title) === kindOf(planned.title);
   const related = layers.filter(isRelated).reverse();
   return related.sort((one, other) => distance(one) - distance(other))[0];
 }
 
-/** `provision[0]` of `provision[0] (packages jq)`. */
-function placeOf(title: string): string {
-  return title.replace(/ \(.*$/s, '');
+/** `provision[0]` of `provision[0] (packages jq)`, `base` of `base disk.qcow2`: what could be an earlier form of it. */
+function kindOf(title: string): string {
+  return title.replace(/ .*$/s, '');
 }
 
 function describeChange({ input, before, after }: InputChange): string {

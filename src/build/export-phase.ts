@@ -44,8 +44,7 @@ export async function writeExports(
   await mkdir(plan.outputDir, { recursive: true });
   const outputs = plan.outputs.filter(({ format }) => missing.some((layer) => layer.format === format));
   const files = await withScope(async (scope) => {
-    tell('waiting for cores and memory', 0);
-    await run.takeRoom(scope);
+    await run.takeRoom(scope, tell);
     return exportImages(
       {
         source: { path: sealed.diskPath, format: 'qcow2' },

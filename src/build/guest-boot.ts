@@ -50,8 +50,7 @@ interface BootParts extends BootRequest {
 }
 
 async function boot(run: BuildRun, { parent, keys, scope, tell }: BootParts): Promise<GuestBoot> {
-  tell('waiting for cores and memory');
-  await run.takeRoom(scope);
+  await run.takeRoom(scope, tell);
   const sizeBytes = run.plan.recipe.disk.size;
   let folder = await addOverlay(run, parent.record, { sizeBytes });
   const machineDir = join(run.workDir, run.nextName('machine'));

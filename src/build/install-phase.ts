@@ -58,8 +58,7 @@ function runInstaller(run: BuildRun, { media, keys, diskPath, tell }: InstallPar
   const { plan, services } = run;
   const log: string[] = [];
   return withScope(async (scope) => {
-    tell('waiting for cores and memory');
-    await run.takeRoom(scope);
+    await run.takeRoom(scope, tell);
     run.countBoot();
     const bootSet = await makeDebianBootSet(plan, media, run.workDir);
     services.addToMirror(bootSet.local);

@@ -23,7 +23,7 @@ export async function verifySealed(run: BuildRun, sealed: Layer, tell: Tell): Pr
   await mkdir(workDir, { mode: 0o700 });
   const checks = makeChecks(recipe, await loadSources(run.plan));
   await withScope(async (scope) => {
-    await run.takeRoom(scope);
+    await run.takeRoom(scope, tell);
     run.countBoot();
     tell('waiting for the image to boot and answer by SSH', 0.1);
     const booted = await bootImage(

@@ -23,6 +23,7 @@ async function qemuImg(args: readonly string[], call: Call): Promise<RunResult> 
   const { signal, onProgress, okExitCodes } = call;
   try {
     return await run('qemu-img', args, {
+      endsWithKvmimg: true,
       ...(signal ? { signal } : {}),
       ...(okExitCodes ? { okExitCodes } : {}),
       ...(onProgress ? { onOutput: makeProgressReader(onProgress) } : {}),

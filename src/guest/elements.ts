@@ -109,14 +109,8 @@ export function makeChecks(recipe: Recipe, sources: Sources): ElementCheck[] {
     ...lastOfEachPath(steps).map((file) => checkFile(file, contentOf(file, sources))),
     ...Object.entries(mergeSysctls(steps)).map(([name, value]) => checkSysctl(name, String(value))),
     ...steps.flatMap((step) => checkServices(step.services)),
-    {
-      element: `timezone ${recipe.timezone}`,
-      words: ['test', '/etc/localtime', '-ef', `/usr/share/zoneinfo/${recipe.timezone}`],
-    },
-    {
-      element: `locale ${recipe.locale}`,
-      words: ['grep', '-rqsF', `LANG=${recipe.locale}`, '/etc/default/locale', '/etc/locale.conf'],
-    },
+    // A base image has those of whoever has installed it.
+    ...(recipe.base === undefined ? [checkTimezone(recipe.timezone), checkLocale(recipe.locale)] : []),
     ...recipe.kernelArguments.map(
       (argument): ElementCheck => ({
         element: `kernel argument ${argument}`,
@@ -124,6 +118,20 @@ export function makeChecks(recipe: Recipe, sources: Sources): ElementCheck[] {
       }),
     ),
   ];
+}
+
+function checkTimezone(timezone: string): ElementCheck {
+  return {
+    element: `timezone ${timezone}`,
+    words: ['test', '/etc/localtime', '-ef', `/usr/share/zoneinfo/${timezone}`],
+  };
+}
+
+function checkLocale(locale: string): ElementCheck {
+  return {
+    element: `locale ${locale}`,
+    words: ['grep', '-rqsF', `LANG=${locale}`, '/etc/default/locale', '/etc/locale.conf'],
+  };
 }
 
 type Sysctls = NonNullable<Step['sysctls']>;

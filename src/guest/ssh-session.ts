@@ -134,7 +134,7 @@ async function startMaster(options: readonly string[], signal: AbortSignal) {
     const outcome = await waitUntil({
       subject: 'the SSH client to connect',
       limitMs: (attemptSeconds + 5) * 1_000,
-      intervalMs: 200,
+      intervalMs: 100,
       signal,
       check: async () => {
         if (await isMasterUp(options, signal)) return 'up';

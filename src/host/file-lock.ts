@@ -60,6 +60,33 @@ export async function withFileLock<T>(path: string, options: LockOptions, work: 
   });
 }
 
+/**
+ * Removes the locks in a folder whose owner is dead, and what else killed processes left beside a lock: nobody may ever
+ * ask for that lock again. What cannot be removed now is left to the next sweep.
+ */
+export async function sweepLocks(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  const paths = new Set(names.flatMap((name) => /^(.*?\.lock)(?:$|\.)/.exec(name)?.[1] ?? []));
+  for (const path of paths) {
+    if (await isAbandoned(path)) await takeOnce(join(folder, path)).catch(ignoreExpected);
+  }
+
+  async function isAbandoned(lock: string): Promise<boolean> {
+    const files = names.filter((name) => name === lock || name.startsWith(`${lock}.`));
+    const holders = await Promise.all(files.map((name) => readHolder(join(folder, name))));
+    return holders.some((holder) => holder?.alive === false);
+  }
+}
+
+/** Who takes a lock clears away what is dead, and gives it back. */
+function takeOnce(path: string): Promise<void> {
+  return withFileLock(path, { signal: new AbortController().signal, limitMs: 1 }, async () => {});
+}
+
+function ignoreExpected(error: unknown): void {
+  if (!(error instanceof KvmimgError)) throw error;
+}
+
 async function writeDraft(draft: string, token: string): Promise<void> {
   try {
     await mkdir(dirname(draft), { recursive: true });

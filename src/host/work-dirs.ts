@@ -10,7 +10,7 @@ import { isOwnerAlive, makeOwner, parseOwner, readOwnerText } from './owner.ts';
 
 /**
  * A folder of this process alone, mode 0700: `<root>/work/<16 hex digits>/`, with `owner.json` from the first moment.
- * It is made as `<id>.new` and removed as `<id>.gone-<random>`.
+ * It is made as `<id>.new` and removed as `<id>.gone-<random>`; whatever has such a name may be removed by anyone.
  */
 export interface WorkDir {
   readonly path: string;
@@ -33,7 +33,8 @@ export async function makeWorkDir(options: { readonly root: string; readonly sco
   await createOwned(path, id);
   const forget = registerKill(() => rmSync(path, { recursive: true, force: true }));
   options.scope.defer(`work folder ${path}`, async () => {
-    await rm(path, { recursive: true, force: true });
+    // Under a name that says so: a folder without its owner would have to be taken for one that is being made.
+    await removeOnce(path);
     forget();
   });
   return { path };
@@ -47,6 +48,11 @@ export async function sweepWorkDirs(root: string): Promise<SweepResult> {
   for (const name of await readdir(join(root, 'work')).catch(() => [])) {
     const path = join(root, 'work', name);
     try {
+      if (/\.gone-\w+$/.test(name)) {
+        // Whoever removes it may be alive: two do no harm to each other.
+        await removeGone(path);
+        continue;
+      }
       if (!(await isLeftover(path))) continue;
       endedPids.push(...(await endLeftoverProcesses(`/work/${name.replace(/\..*/, '')}/`)));
       if (await removeOnce(path)) removed.push(path);
@@ -86,13 +92,17 @@ async function isLeftover(path: string): Promise<boolean> {
 
 /** False when another sweep was quicker: only one of them can rename the folder. */
 async function removeOnce(path: string): Promise<boolean> {
-  const gone = `${path.replace(/\.gone-\w+$/, '')}.gone-${randomBytes(4).toString('hex')}`;
+  const gone = `${path}.gone-${randomBytes(4).toString('hex')}`;
   try {
     await rename(path, gone);
   } catch (error) {
     if (systemErrorCode(error) === 'ENOENT') return false;
     throw error;
   }
-  await rm(gone, { recursive: true, force: true, maxRetries: 3 });
+  await removeGone(gone);
   return true;
+}
+
+async function removeGone(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true, maxRetries: 3 });
 }

@@ -1,4 +1,4 @@
-import { lstat, open, readFile } from 'node:fs/promises';
+import { lstat, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { systemErrorCode } from '../errors.ts';
@@ -26,6 +26,8 @@ const layerSchema = z.strictObject({
   inputs: z.record(z.string(), z.string()),
   /** What the disk was when it was kept; null for a phase without one. */
   disk: z.strictObject({ sizeBytes: z.number(), modifiedMs: z.number() }).nullable(),
+  /** Bytes of the other files of the folder, such as the keys that let a build in. */
+  files: z.record(z.string(), z.number()).optional(),
   /** Facts for the manifest of what stands on this layer. */
   facts: z.record(z.string(), z.json()),
 });
@@ -56,7 +58,7 @@ export async function readLayer(folder: string): Promise<Layer | DamagedLayer | 
   }
   const record = parseRecord(text);
   if (record === undefined) return { folder, damage: `its ${recordName} is torn, or of another kvmimg` };
-  const damage = findDamage(record.disk, disk);
+  const damage = findDamage(record.disk, disk) ?? (await findMissingFile(folder, record));
   return damage === undefined ? { folder, diskPath, record } : { folder, damage };
 }
 
@@ -92,6 +94,20 @@ function findDamage(recorded: LayerRecord['disk'], found: LayerRecord['disk'] | 
     return `its ${diskName} has ${found.sizeBytes} bytes, not the ${recorded.sizeBytes} that were kept`;
   }
   return found.modifiedMs === recorded.modifiedMs ? undefined : `its ${diskName} has been written to`;
+}
+
+async function findMissingFile(folder: string, { files = {} }: LayerRecord): Promise<string | undefined> {
+  const found = await readFileSizes(folder);
+  const name = Object.keys(files).find((file) => found[file] !== files[file]);
+  return name === undefined ? undefined : `its ${name} is gone, or is not what was kept`;
+}
+
+/** Bytes of the files of a layer's folder, but for its record and its disk. */
+export async function readFileSizes(folder: string): Promise<Record<string, number>> {
+  const names = (await readdir(folder).catch(nothingThere)) ?? [];
+  const others = names.filter((name) => name !== recordName && name !== diskName).sort();
+  const sizes = await Promise.all(others.map(async (name) => (await lstat(join(folder, name))).size));
+  return Object.fromEntries(others.map((name, index) => [name, sizes[index] ?? 0]));
 }
 
 function nothingThere(error: unknown): undefined {

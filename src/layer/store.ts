@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, open, readdir, rename, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { systemErrorCode } from '../errors.ts';
@@ -9,6 +9,7 @@ import {
   type Layer,
   type LayerRecord,
   readDiskStamp,
+  readFileSizes,
   readLayer,
   writeRecord,
 } from './layer-record.ts';
@@ -26,7 +27,7 @@ export interface LayerQuery {
 }
 
 /** A layer that is going to be kept; the rest of its record is made by the store. */
-export type NewLayer = Omit<LayerRecord, 'layerVersion' | 'createdAt' | 'disk'>;
+export type NewLayer = Omit<LayerRecord, 'layerVersion' | 'createdAt' | 'disk' | 'files'>;
 
 /** A layer in the store, with what `cache ls` and `prune` ask for. */
 export interface StoredLayer extends Layer {
@@ -79,7 +80,7 @@ export interface LayerStore {
 }
 
 /** A layer's work is long; what the store itself does takes milliseconds. */
-const storeLock = { limitMs: 60_000, intervalMs: 10 };
+const storeLock = { limitMs: 60_000, intervalMs: 50 };
 
 export function openLayerStore(cacheDir: string, signal: AbortSignal): LayerStore {
   const root = join(cacheDir, 'layers');
@@ -117,6 +118,7 @@ export function openLayerStore(cacheDir: string, signal: AbortSignal): LayerStor
         layerVersion: 2,
         createdAt: new Date().toISOString(),
         disk: disk ?? null,
+        files: await readFileSizes(folder),
         ...layer,
       };
       await writeRecord(folder, record);
@@ -125,8 +127,8 @@ export function openLayerStore(cacheDir: string, signal: AbortSignal): LayerStor
         await pin(layer.id, holder);
         await mkdir(dirname(place), { recursive: true });
         await rename(folder, place);
-        await flush(dirname(place));
       });
+      await flush(dirname(place));
       await store.remove(({ layers, damaged }) => [
         ...layers.filter((stored) => stored.dead).map((stored) => stored.folder),
         ...damaged.map((stored) => stored.folder),
@@ -135,19 +137,22 @@ export function openLayerStore(cacheDir: string, signal: AbortSignal): LayerStor
     },
     list: () => readContents(cacheDir),
     remove: async (choose) => {
-      const trash = join(cacheDir, 'work', `${randomUUID().slice(0, 8)}.gone-layers`);
+      const trash: string[] = [];
       const gone = await exclusively(async () => {
         const contents = await readContents(cacheDir);
         const chosen = withoutUsed(contents, choose(contents));
-        if (chosen.length > 0) await mkdir(trash, { recursive: true });
+        if (chosen.length > 0) await mkdir(join(cacheDir, 'work'), { recursive: true });
         // A child goes before what it stands on, so that no moment shows a layer without its backing file.
         for (const folder of [...chosen].reverse()) {
-          await rename(folder, join(trash, randomUUID()));
+          // A name that the next sweep removes, should this process be killed now.
+          const trashed = join(cacheDir, 'work', `layer.gone-${randomBytes(8).toString('hex')}`);
+          await rename(folder, trashed);
+          trash.push(trashed);
           await rmdir(dirname(folder)).catch(ignoreNotEmpty);
         }
         return chosen;
       });
-      if (gone.length > 0) await rm(trash, { recursive: true, force: true });
+      for (const path of trash) await rm(path, { recursive: true, force: true });
       return gone;
     },
     lockPath: (key) => join(cacheDir, 'locks', `${key}.lock`),

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { Distro, InstallerLock } from '../distro/schema.ts';
 import { type Format, formats, type Recipe, type Step } from '../recipe/schema.ts';
 import type { SourceFile } from '../recipe/sources.ts';
@@ -27,6 +28,8 @@ export const readersOfSetting: Readonly<Record<keyof Recipe, readonly Reader[]>>
   name: ['vmdk', 'ova'],
   // By its facts, below.
   distro: ['install'],
+  // By its content, below.
+  base: ['install'],
   arch: ['install'],
   // The image boots with both, yet the installer sees which one it runs on, and an OVA says it.
   firmware: ['install', 'ova'],
@@ -34,7 +37,8 @@ export const readersOfSetting: Readonly<Record<keyof Recipe, readonly Reader[]>>
   cpus: ['ova'],
   memory: ['ova'],
   disk: ['install'],
-  hostname: ['install'],
+  // The seal writes it again.
+  hostname: ['install', 'seal'],
   locale: ['install'],
   timezone: ['install'],
   keyboard: ['install'],
@@ -74,7 +78,7 @@ export interface LayerInputs {
  */
 export function makePlannedLayers(inputs: LayerInputs): PlannedLayer[] {
   const { recipe, distro } = inputs;
-  const layers: PlannedLayer[] = [makeInstallLayer(inputs)];
+  const layers: PlannedLayer[] = [recipe.base === undefined ? makeInstallLayer(inputs) : makeBaseLayer(inputs)];
   const add = (layer: NewLayer): PlannedLayer => {
     const made = makeLayer(layer, layers.at(-1)?.key);
     layers.push(made);
@@ -151,6 +155,14 @@ function makeInstallLayer({ recipe, distro, lock, templates }: LayerInputs): Pla
     },
     undefined,
   );
+}
+
+/** Of what the installer would do only the size of the disk and the host name are said to a base image. */
+function makeBaseLayer({ recipe, distro, sources }: LayerInputs): PlannedLayer {
+  const { base = '', arch, disk, hostname } = recipe;
+  const image = sources.find((source) => source.source === base)?.sha256 ?? 'not read';
+  const inputs = { 'base image': image, distro: distro.id, arch, disk, hostname };
+  return makeLayer({ phase: 'install', title: `base ${basename(base)}`, inputs }, undefined);
 }
 
 function describePart(part: ProvisionPart, recipe: Recipe, sources: readonly SourceFile[]): NewLayer {

@@ -1,6 +1,7 @@
 import type { Problem } from '../errors.ts';
 import { formatSize } from '../recipe/quantities.ts';
-import type { Format } from '../recipe/schema.ts';
+import { type Format, recipeSchema } from '../recipe/schema.ts';
+import { digestOf } from './canonical-json.ts';
 import type { DeliveredFile } from './delivered.ts';
 import { makeExportLayers, makePlannedLayers } from './layer-keys.ts';
 import type { PlanInputs } from './make-plan.ts';
@@ -22,6 +23,7 @@ export const planRules: readonly PlanRule[] = [
   { name: 'firmware-exists', aboutHost: false, check: checkFirmware },
   { name: 'installer-has-memory', aboutHost: false, check: checkInstallerMemory },
   { name: 'disk-suffices', aboutHost: false, check: checkDisk },
+  { name: 'base-is-installed', aboutHost: false, check: checkBase },
   { name: 'accel-is-possible', aboutHost: true, check: checkAccel },
   { name: 'host-has-memory', aboutHost: true, check: checkHostMemory },
   { name: 'folders-are-writable', aboutHost: true, check: checkFolders },
@@ -74,6 +76,21 @@ function checkDisk({ recipe, distro, placeOf }: PlanInputs): Problem[] {
   if (recipe.disk.size >= distro.diskMinimum) return [];
   const message = `${distro.title} needs ${formatSize(distro.diskMinimum)}, not ${formatSize(recipe.disk.size)}`;
   return [{ place: placeOf(['disk', 'size']), message }];
+}
+
+/** Settings that only an installer heeds. */
+const installerSettings = ['packages', 'kernelArguments', 'locale', 'timezone', 'keyboard'] as const;
+
+function checkBase({ recipe, placeOf }: PlanInputs): Problem[] {
+  if (recipe.base === undefined) return [];
+  const defaults = recipeSchema.parse({ distro: recipe.distro });
+  return installerSettings
+    .filter((name) => digestOf(recipe[name]) !== digestOf(defaults[name]))
+    .map((name) => ({
+      place: placeOf([name]),
+      message: 'is done by the installer, and a base image is installed already',
+      hint: 'Do it in a provision step.',
+    }));
 }
 
 function checkFolders({ facts }: PlanInputs): Problem[] {

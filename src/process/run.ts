@@ -1,4 +1,5 @@
 import { InterruptedError, KvmimgError, systemErrorCode } from '../errors.ts';
+import { endWithParent } from './parent-death.ts';
 import { quoteCommand } from './quote-command.ts';
 
 export interface RunOptions {
@@ -14,6 +15,8 @@ export interface RunOptions {
   readonly onLine?: (line: string) => void;
   /** Called with each piece of standard output as it comes, for a program that redraws one line. */
   readonly onOutput?: (piece: string) => void;
+  /** A kvmimg ended by SIGKILL takes the program along: for one that writes for minutes. */
+  readonly endsWithKvmimg?: boolean;
   /** What to do when the program is missing. */
   readonly missingHint?: string;
 }
@@ -24,6 +27,8 @@ export interface RunResult {
   readonly exitCode: number;
 }
 
+/** Exit status of a program that was to start another, which is not there. */
+const notFound = 127;
 const tailLines = 20;
 const maxBufferBytes = 64 * 1024 * 1024;
 
@@ -37,7 +42,8 @@ export async function run(program: string, args: readonly string[], options: Run
   options.signal?.throwIfAborted();
   // Loaded when first needed: it takes longer to load than `kvmimg plan`, which runs nothing, may take.
   const { execa } = await import('execa');
-  const child = execa(program, [...args], {
+  const [file, allArgs] = options.endsWithKvmimg ? endWithParent(program, args) : [program, args];
+  const child = execa(file, [...allArgs], {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
@@ -56,7 +62,8 @@ export async function run(program: string, args: readonly string[], options: Run
   if (onOutput) child.stdout?.on('data', (piece: Buffer | string) => onOutput(piece.toString()));
   const result = await child;
   if (result.isCanceled) throw options.signal?.reason ?? new InterruptedError('abort');
-  if (systemErrorCode(result.cause) === 'ENOENT') throw missing(program, options.missingHint);
+  const isMissing = systemErrorCode(result.cause) === 'ENOENT' || (file !== program && result.exitCode === notFound);
+  if (isMissing) throw missing(program, options.missingHint);
   const command = quoteCommand(program, args);
   if (result.timedOut) {
     throw failed('program-timeout', `${program} did not end within ${options.timeoutMs} ms.`, command, result);

@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs';
 import { KvmimgError, messageOf, systemErrorCode } from '../errors.ts';
 import { registerKill } from '../lifecycle/signals.ts';
+import { endWithParent } from './parent-death.ts';
 
 export interface StartOptions {
   readonly cwd?: string;
@@ -26,11 +26,10 @@ export interface StartedProcess {
 }
 
 const keptLines = 50;
-const setpriv = '/usr/bin/setpriv';
 
 /**
- * Starts a program that runs beside kvmimg. On Linux it is started by util-linux's setpriv with a parent-death signal,
- * so that a kvmimg ended by SIGKILL takes it along; on other systems the next run sweeps what is left.
+ * Starts a program that runs beside kvmimg. On Linux a kvmimg ended by SIGKILL takes it along; on other systems the
+ * next run sweeps what is left.
  *
  * @throws KvmimgError `program-missing` when it cannot be started.
  */
@@ -39,12 +38,10 @@ export async function start(
   args: readonly string[],
   options: StartOptions = {},
 ): Promise<StartedProcess> {
-  const [file, allArgs] = existsSync(setpriv)
-    ? [setpriv, ['--pdeathsig', 'KILL', '--', program, ...args]]
-    : [program, [...args]];
+  const [file, allArgs] = endWithParent(program, args);
   // Loaded when first needed, as in run.ts.
   const { execa } = await import('execa');
-  const child = execa(file, allArgs, {
+  const child = execa(file, [...allArgs], {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: { LANG: 'C.UTF-8', ...options.env },
     stdin: 'ignore',

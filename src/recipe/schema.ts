@@ -157,6 +157,11 @@ export const recipeFields = z.strictObject({
     .optional()
     .meta({ description: 'The image; output files are named after it. Default: the distro.', example: 'web-node' }),
   distro: line.meta({ description: 'What to build, as `kvmimg distros` lists it.', example: 'debian-13' }),
+  base: line.min(1).optional().meta({
+    description:
+      'What to build on in place of an empty disk: a recipe, whose users and steps come first, or a qcow2 or raw image of the same distro with cloud-init. Relative to the recipe.',
+    example: 'base.yaml',
+  }),
   arch: z
     .enum(arches)
     .default('amd64')
@@ -245,6 +250,7 @@ export const recipeFileFields = recipeFields
     required: [],
     anyOf: [
       { required: ['distro'] },
+      { required: ['base'] },
       { required: ['matrix'], properties: { matrix: { type: 'object', required: ['distro'] } } },
     ],
   });

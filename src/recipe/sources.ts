@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { messageOf, systemErrorCode } from '../errors.ts';
 import { select } from './rules.ts';
 import type { RecipeIssue } from './validate.ts';
 
-/** A file or script of the user's, read while planning so that its content is part of the plan. */
+/** A file, script or base image of the user's, read while planning so that its content is part of the plan. */
 export interface SourceFile {
   /** As written in the recipe. */
   readonly source: string;
@@ -15,14 +16,14 @@ export interface SourceFile {
   readonly sizeBytes: number;
 }
 
-/** Digests of the files that a recipe's data names as `source`, relative to `recipeDir`; issues for those not there. */
+/** Digests of the files that a recipe's data names as `source` or `base`, relative to `recipeDir`; issues for those not there. */
 export async function readSources(
   data: unknown,
   recipeDir: string,
 ): Promise<{ readonly sources: readonly SourceFile[]; readonly issues: readonly RecipeIssue[] }> {
   const sources = new Map<string, SourceFile>();
   const issues: RecipeIssue[] = [];
-  for (const pattern of ['provision[*].files[*].source', 'provision[*].scripts[*].source']) {
+  for (const pattern of ['base', 'provision[*].files[*].source', 'provision[*].scripts[*].source']) {
     for (const { path, value } of select(data, pattern)) {
       if (typeof value !== 'string' || value === '') continue;
       const outcome = await readSource(value, resolve(recipeDir, value));
@@ -35,14 +36,11 @@ export async function readSources(
 
 async function readSource(source: string, path: string): Promise<SourceFile | string> {
   try {
-    if (!(await stat(path)).isFile()) return `${path} is not a file`;
-    const content = await readFile(path);
-    return {
-      source,
-      path,
-      sha256: createHash('sha256').update(content).digest('hex'),
-      sizeBytes: content.byteLength,
-    };
+    const stats = await stat(path);
+    if (!stats.isFile()) return `${path} is not a file`;
+    const hash = createHash('sha256');
+    for await (const piece of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(piece);
+    return { source, path, sha256: hash.digest('hex'), sizeBytes: stats.size };
   } catch (error) {
     return systemErrorCode(error) === 'ENOENT' ? `there is no file ${path}` : `cannot be read: ${messageOf(error)}`;
   }

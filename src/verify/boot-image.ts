@@ -72,7 +72,7 @@ export async function bootImage(request: BootRequest, options: BootOptions): Pro
     subject: 'the booted image to print its SSH host key on the console',
     hint: 'cloud-init prints it at the end of the first boot: did it find its first-boot data?',
     limitMs,
-    intervalMs: 250,
+    intervalMs: 100,
     signal: watched.signal,
     check: hostKey,
     witness,

@@ -13,20 +13,16 @@ import { findFirmware } from '../../src/machine/firmware.ts';
 import { run } from '../../src/process/run.ts';
 import { type BootedImage, bootImage, waitForFirstBoot } from '../../src/verify/boot-image.ts';
 import { checkImage } from '../../src/verify/check-image.ts';
+import { testBuiltAgain } from './built-again.ts';
 import { descendants } from './listening-sockets.ts';
-import { buildAndDisturb, type Finished, repository, runWatched } from './watched-run.ts';
+import { buildAndDisturb, extensions, type Finished, readManifest, repository, runWatched } from './watched-run.ts';
 
 const minuteMs = 60_000;
-const extensions = ['qcow2', 'raw', 'vmdk', 'ova'] as const;
 
 async function sha256Of(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path)) hash.update(chunk);
   return hash.digest('hex');
-}
-
-async function readManifest(path: string) {
-  return JSON.parse(await readFile(path, 'utf8'));
 }
 
 describe('debian-13, the whole way', () => {
@@ -162,29 +158,7 @@ describe('debian-13, the whole way', () => {
     expect(keysOf(one?.hostKeys).filter((key) => keysOf(other?.hostKeys).includes(key))).toEqual([]);
   });
 
-  it('applies and verifies every kind of element on the install that is there, and fetches no package twice', async () => {
-    const recipe = join(repository, 'fixtures/recipes/every-element.yaml');
-    const destination = join(cacheDir, 'out');
-    const args = ['dist/main.js', 'build', recipe, '-o', destination, '--log-format', 'plain'];
-    const built = await runWatched('node', args, cacheDir);
-    expect(built.exitCode).toBe(0);
-    expect(built.stdout.trim().split('\n')).toEqual(
-      ['qcow2', 'manifest.json'].map((extension) => join(destination, `every-element.${extension}`)),
-    );
-    const { layers, seconds } = await readManifest(join(destination, 'every-element.manifest.json'));
-    expect(layers[0]).toMatchObject({ title: 'install', reused: true });
-    expect(seconds.install).toBeUndefined();
-    const changed = join(cacheDir, 'changed.yaml');
-    await cp(join(repository, 'fixtures/recipes/hello.sh'), join(cacheDir, 'hello.sh'));
-    await writeFile(changed, (await readFile(recipe, 'utf8')).replace('swappiness: 7', 'swappiness: 8'));
-    args[2] = changed;
-    const again = await runWatched('node', [...args, '--force'], cacheDir);
-    expect(again.exitCode).toBe(0);
-    const second = await readManifest(join(destination, 'every-element.manifest.json'));
-    expect(second.layers.find((layer: { title: string }) => layer.title === 'seal').reused).toBe(false);
-    expect(second.mirror.packages.bytesFromMirror).toBe(0);
-    expect(second.mirror.packages.bytesFromCache).toBeGreaterThan(0);
-  });
+  testBuiltAgain({ cacheDir: () => cacheDir, first: () => first });
 
   describe('stopped in the middle', () => {
     it('ends with 130 on Ctrl-C and leaves nothing', async () => {

@@ -7,6 +7,12 @@ import { descendants, findExposedSockets, type OpenSocket } from './listening-so
 
 export const repository = join(import.meta.dirname, '../..');
 
+export const extensions = ['qcow2', 'raw', 'vmdk', 'ova'] as const;
+
+export async function readManifest(path: string) {
+  return JSON.parse(await readFile(path, 'utf8'));
+}
+
 export interface Finished {
   readonly exitCode: number | null;
   readonly stdout: string;
@@ -17,11 +23,16 @@ export interface Finished {
 }
 
 /** Runs a command of the repository with this cache, watching what its processes listen on and are called. */
-export async function runWatched(program: string, args: readonly string[], cacheDir: string): Promise<Finished> {
+export async function runWatched(
+  program: string,
+  args: readonly string[],
+  cacheDir: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Finished> {
   const startMs = performance.now();
   const child = spawn(program, args, {
     cwd: repository,
-    env: { ...process.env, KVMIMG_CACHE_DIR: cacheDir },
+    env: { ...process.env, KVMIMG_CACHE_DIR: cacheDir, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exposed: OpenSocket[] = [];

@@ -188,12 +188,95 @@ describe('a build after a build', { timeout: timeoutMs }, () => {
     expect(await site.leftovers()).toEqual([]);
   });
 
+  it('builds on another recipe: its users and steps come first, and its layers are used', async () => {
+    await build({});
+    const subject = await site.writeRecipe('child', {
+      base: 'web.yaml',
+      formats: ['raw'],
+      provision: scripts('echo three'),
+    });
+    const before = (await site.machineStarts()).length;
+    const { exitCode, said } = await site.build({ subject, scenario: 'builds' }).ended;
+    expect(exitCode, said).toBe(0);
+    expect((await site.machineStarts()).length - before).toBe(2);
+    const marks = ['echo one', 'echo two', 'echo three'].map((text) => `script ${sha8(text)}`);
+    const done = await site.journalOf(join(site.outDir, 'child.raw'));
+    expect(done.slice(1)).toEqual([...marks, 'sealed']);
+  });
+
+  it('builds on a disk image without installing', async () => {
+    await build({});
+    const { exitCode, said, boots } = await build({
+      base: join(site.outDir, 'web.raw'),
+      name: 'onto',
+      provision: scripts('echo three'),
+    });
+    expect(exitCode, said).toBe(0);
+    expect(boots).toBe(3);
+    expect((await site.machineStarts()).filter(({ machine }) => machine === 'install')).toHaveLength(1);
+    const done = await site.journalOf(join(site.outDir, 'onto.raw'));
+    expect(done.slice(-3)).toEqual(['sealed', `script ${sha8('echo three')}`, 'sealed']);
+  });
+
+  it('builds several images side by side: shared layers once, a failure leaves the others going', async () => {
+    const subjects = await Promise.all([
+      ...['a', 'b', 'c'].map((name) =>
+        site.writeRecipe(name, { ...base, provision: scripts('echo one', `echo ${name}`) }),
+      ),
+      site.writeRecipe('m', { ...base, provision: [], matrix: { formats: [['raw'], ['qcow2']] } }),
+    ]);
+    const commands = [{ match: 'echo b', code: 3, out: 'no\n' }];
+    const { exitCode, said, printed } = await site.build({ subject: subjects, scenario: { like: 'builds', commands } })
+      .ended;
+    expect(exitCode, said).toBe(1);
+    expect(said).toMatch(/^b {2,}failed .*in provision/m);
+    expect(said).toContain('5 images: 4 built, 1 failed');
+    expect(printed.trim().split('\n')).toHaveLength(8);
+    const starts = await site.machineStarts();
+    expect(starts.filter(({ machine }) => machine === 'install')).toHaveLength(1);
+    for (const name of ['a', 'c']) {
+      const done = await site.journalOf(join(site.outDir, `${name}.raw`));
+      expect(done.slice(1)).toEqual([`script ${sha8('echo one')}`, `script ${sha8(`echo ${name}`)}`, 'sealed']);
+    }
+  });
+
+  it('ends the others at once with --fail-fast', async () => {
+    const subjects = await Promise.all([
+      site.writeRecipe('bad', { ...base, cpus: 1, provision: scripts('echo bad') }),
+      site.writeRecipe('slow', { ...base, cpus: 1, provision: scripts('echo slow') }),
+    ]);
+    const commands = [
+      { match: 'echo bad', code: 3, out: 'no\n' },
+      { match: 'echo slow', never: true },
+    ];
+    const scenario = { like: 'builds', commands };
+    const { exitCode, said } = await site.build({ subject: subjects, scenario, args: ['--fail-fast'] }).ended;
+    expect(exitCode, said).toBe(1);
+    expect(said).toContain('2 images: 1 failed, 1 cancelled');
+    expect(await site.leftovers()).toEqual([]);
+  });
+
+  it('lets the user look into what is built so far, and changes nothing', async () => {
+    await build({}, ['--until', 'provision']);
+    const store = openLayerStore(site.cacheDir, new AbortController().signal);
+    const before = (await store.list()).layers.map(({ record, sizeBytes }) => [record.id, sizeBytes]);
+    const subject = await site.writeRecipe('web', base);
+    const looked = await site.run(['shell', subject, '--', 'true']).ended;
+    expect(looked.exitCode, looked.said).toBe(0);
+    const after = (await store.list()).layers.map(({ record, sizeBytes }) => [record.id, sizeBytes]);
+    expect(after).toEqual(before);
+    expect(await site.leftovers()).toEqual([]);
+  });
+
   it('keeps the machine of a failed step until Ctrl-C, and tells the failure then', async () => {
     const subject = await site.writeRecipe('web', base);
     const commands = [{ match: 'echo two', code: 3, out: 'no\n' }];
     const running = site.build({ subject, scenario: { like: 'builds', commands }, args: ['--keep-on-failure'] });
     await running.untilSaid('kvmimg shell');
     expect(running.child.exitCode).toBeNull();
+    const id = /kvmimg shell ([0-9a-f]+)/.exec(running.said())?.[1] ?? '';
+    const entered = await site.run(['shell', id, '--', 'true']).ended;
+    expect(entered.exitCode, entered.said).toBe(0);
     running.child.kill('SIGINT');
     const { exitCode, said } = await running.ended;
     expect(exitCode, said).toBe(1);

@@ -4,7 +4,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { compileSources } from '../../../fixtures/compile.ts';
-import { withFileLock } from '../../../src/host/file-lock.ts';
+import { sweepLocks, withFileLock } from '../../../src/host/file-lock.ts';
 import { importLine, killHard, readLine, startChild } from './child-program.ts';
 
 const { signal } = new AbortController();
@@ -162,5 +162,34 @@ describe('withFileLock', () => {
       code: 'lock-failed',
       message: expect.stringContaining(join(dir, 'file')),
     });
+  });
+});
+
+describe('sweepLocks', () => {
+  const dead = { pid: 2 ** 22 + 1, startTime: 'long ago', hostName: hostname() };
+  const write = (name: string, token: string): Promise<void> =>
+    writeFile(join(dir, name), JSON.stringify({ ...dead, token: token.repeat(16) }));
+
+  it('has nothing to do where there are no locks', () => sweepLocks(join(dir, 'none')));
+
+  it('removes what killed processes left, though nobody asks for these locks again', async () => {
+    await write('a.lock', '1');
+    await write(`a.lock.${'1'.repeat(16)}`, '2');
+    await write(`b.lock.${'3'.repeat(16)}.draft`, '3');
+    await writeFile(join(dir, 'other'), '');
+    await sweepLocks(dir);
+    expect(await readdir(dir)).toEqual(['other']);
+  });
+
+  it('leaves alone what is held, and drafts that are being written', async () => {
+    const holder = startHolder();
+    await readLine(holder);
+    const draft = `c.lock.${'4'.repeat(16)}.draft`;
+    await writeFile(join(dir, draft), '');
+    await sweepLocks(dir);
+    expect((await readdir(dir)).sort()).toEqual([draft, 'store.lock']);
+    await killHard(holder);
+    await sweepLocks(dir);
+    expect(await readdir(dir)).toEqual([draft]);
   });
 });

@@ -87,6 +87,24 @@ describe('sweepWorkDirs', () => {
     expect(await entries()).toEqual([]);
   });
 
+  it('removes at once what somebody was removing, whatever of it is left', async () => {
+    await mkdir(join(root, 'work', '0123456789abcdef.gone-00000000', 'deep'), { recursive: true });
+    expect(await sweepWorkDirs(root)).toEqual({ removed: [], endedPids: [], failed: [] });
+    expect(await entries()).toEqual([]);
+  });
+
+  it('does not disturb an owner that removes its folder', async () => {
+    const scopes = Array.from({ length: 20 }, () => new Scope());
+    for (const scope of scopes) {
+      const { path } = await makeWorkDir({ root, scope });
+      await mkdir(join(path, 'deep', 'deeper'), { recursive: true });
+    }
+    const sweeps = Array.from({ length: 10 }, () => sweepWorkDirs(root));
+    await Promise.all([...scopes.map((scope) => scope.close()), ...sweeps]);
+    expect((await Promise.all(sweeps)).flatMap((sweep) => sweep.failed)).toEqual([]);
+    expect(await entries()).toEqual([]);
+  });
+
   it('removes each folder once when many sweep at once', async () => {
     const owners = await Promise.all([startOwner(), startOwner(), startOwner()]);
     await Promise.all(owners.map(({ child }) => killHard(child)));

@@ -19,6 +19,7 @@ describe('the layer store', () => {
     const folder = join(cacheDir, 'work', 'maker', `${content}-${++count}`);
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, 'disk.qcow2'), content);
+    await writeFile(join(folder, 'user-key'), 'key');
     return folder;
   };
   const about = {
@@ -64,6 +65,8 @@ describe('the layer store', () => {
     ['a truncated disk', (folder: string) => truncate(join(folder, 'disk.qcow2'), 1)],
     ['a disk that was written to', (folder: string) => utimes(join(folder, 'disk.qcow2'), 1, 1)],
     ['no disk', (folder: string) => rm(join(folder, 'disk.qcow2'))],
+    ['no key', (folder: string) => rm(join(folder, 'user-key'))],
+    ['a truncated key', (folder: string) => truncate(join(folder, 'user-key'), 1)],
   ])('does not use a layer with %s, and clears it away with the next one', async (_, damage) => {
     const { folder } = await commit('abc');
     await letGo();
@@ -119,6 +122,7 @@ describe('the layer store', () => {
     expect(await store.remove(() => [parent.folder])).toEqual([]);
     expect([...(await removeAll())].sort()).toEqual([parent.folder, child.folder].sort());
     expect(await readdir(join(cacheDir, 'layers'))).toEqual([]);
+    expect(await readdir(join(cacheDir, 'work'))).toEqual(['maker']);
   });
 
   it('takes a layer as used when one that stands on it is', async () => {

@@ -35,6 +35,7 @@ const ops = { name: 'ops', sshKeys: ['ssh-ed25519 AAAA'] };
 const decisions: Readonly<Record<keyof Recipe, readonly [unknown, readonly string[]]>> = {
   name: ['web', ['export vmdk', 'export ova']],
   distro: ['testian-1b', all],
+  base: ['disk.qcow2', [...all, 'base disk.qcow2']],
   arch: ['arm64', all],
   firmware: ['uefi', all],
   cpus: [5, ['export ova']],

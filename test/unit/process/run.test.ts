@@ -1,8 +1,12 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { compileSources } from '../../../fixtures/compile.ts';
+import { InterruptedError } from '../../../src/errors.ts';
 import { quoteCommand } from '../../../src/process/quote-command.ts';
-import { run } from '../../../src/process/run.ts';
+import { run, runOnOwnStreams } from '../../../src/process/run.ts';
 import { start } from '../../../src/process/start.ts';
+import { importLine, killHard, readLine, startChild } from '../host/child-program.ts';
 
 const sh = (script: string): [string, string[]] => ['sh', ['-c', script]];
 
@@ -42,6 +46,20 @@ describe('run', () => {
     });
   });
 
+  it('lets a program end with kvmimg, and still says that one is missing', async () => {
+    const compiled = await compileSources('run-ends');
+    const child = `${importLine('run', join(compiled, 'process/run.js'))}
+      const onLine = (line) => console.log(line);
+      await run('sh', ['-c', 'echo $$; exec sleep 60'], { endsWithKvmimg: true, onLine });`;
+    const parent = startChild(child, []);
+    const pid = await readLine(parent);
+    await killHard(parent);
+    await expect.poll(() => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '(sleep) Z')).toContain(') Z');
+    await rm(compiled, { recursive: true });
+    const missing = run('kvmimg-no-such-program', [], { endsWithKvmimg: true });
+    await expect(missing).rejects.toMatchObject({ code: 'program-missing' });
+  }, 60_000);
+
   it('ends a program that takes too long', async () => {
     await expect(run('sleep', ['60'], { timeoutMs: 50 })).rejects.toMatchObject({ code: 'program-timeout' });
   });
@@ -57,6 +75,35 @@ describe('run', () => {
     const lines: string[] = [];
     await run(...sh('echo one; echo two'), { onLine: (line) => lines.push(line) });
     expect(lines).toEqual(['one', 'two']);
+  });
+});
+
+describe('runOnOwnStreams', () => {
+  it('gives the program the streams of this process, and its exit code', async () => {
+    const compiled = await compileSources('run');
+    const child = `${importLine('runOnOwnStreams', join(compiled, 'process/run.js'))}
+      const { signal } = new AbortController();
+      const status = await runOnOwnStreams('sh', ['-c', 'cat; echo err >&2; exit 7'], { signal });
+      process.exitCode = status + 1;`;
+    const result = await run(process.execPath, ['--input-type=module', '-e', child], {
+      input: 'in\n',
+      okExitCodes: [8],
+    });
+    await rm(compiled, { recursive: true });
+    expect(result).toEqual({ stdout: 'in\n', stderr: 'err\n', exitCode: 8 });
+  }, 60_000);
+
+  it('ends with the reason of an abort, with an interrupt, and where the program is missing', async () => {
+    const { signal } = new AbortController();
+    const reason = new Error('enough');
+    await expect(runOnOwnStreams('sleep', ['60'], { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    const late = new AbortController();
+    setTimeout(() => late.abort(reason), 50);
+    await expect(runOnOwnStreams('sleep', ['60'], { signal: late.signal })).rejects.toBe(reason);
+    await expect(runOnOwnStreams(...sh('kill -INT $$'), { signal })).rejects.toBeInstanceOf(InterruptedError);
+    await expect(runOnOwnStreams('kvmimg-no-such-program', [], { signal })).rejects.toMatchObject({
+      code: 'program-missing',
+    });
   });
 });
 
