@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.ts';
 import { provisionPart } from '../guest/provision.ts';
 import type { Layer } from '../layer/store.ts';
 import type { PlannedLayer } from '../plan/plan.ts';
@@ -61,6 +62,7 @@ class GuestOfChain {
   readonly #run: BuildRun;
   readonly #clock: PhaseClock;
   #boot: GuestBoot | undefined;
+  #leaving: Promise<void> = Promise.resolve();
 
   constructor(run: BuildRun, clock: PhaseClock) {
     this.#run = run;
@@ -83,10 +85,15 @@ class GuestOfChain {
     });
   }
 
-  async leave(): Promise<void> {
+  /** Ends the boot. A machine that does not end is told of, and is no reason for the build to fail. */
+  leave(): Promise<void> {
     const boot = this.#boot;
     this.#boot = undefined;
-    await boot?.close();
+    const closing = boot
+      ?.close()
+      .catch((error) => this.#run.warn(`Not everything could be ended: ${messageOf(error)}`));
+    this.#leaving = Promise.all([this.#leaving, closing]).then(() => {});
+    return this.#leaving;
   }
 
   async #provision(boot: GuestBoot, planned: PlannedLayer, place: Place, tell: Tell) {

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { InputError, messageOf } from '../errors.ts';
@@ -15,7 +14,14 @@ import { type BuildRun, startBuildRun } from './build-run.ts';
 import { explainLayers, type LayerState } from './explain-layers.ts';
 import { findExports, writeExports } from './export-phase.ts';
 import type { HostPool } from './host-pool.ts';
-import { type BuiltFile, makeManifest, sealFactsSchema, type UsedLayer, writeWhole } from './manifest.ts';
+import {
+  type BuildFacts,
+  type BuiltFile,
+  makeManifest,
+  sealFactsSchema,
+  type UsedLayer,
+  writeWhole,
+} from './manifest.ts';
 import { makePhaseClock, type PhaseClock } from './phase-clock.ts';
 import { loadTimings } from './timings.ts';
 import { verifySealed } from './verify-phase.ts';
@@ -56,6 +62,7 @@ export async function buildImage(plan: Plan, options: BuildOptions): Promise<Bui
   }
   if (states.every(({ state }) => state === 'cached')) {
     progress({ type: 'log', level: 'info', message: 'everything is there already, of an earlier build' });
+    await Promise.all(states.map(({ layer }) => layer && store.touch(layer)));
     const reused = states.map(({ planned }) => planned.title);
     return { files: await filesOfCached(plan, store, states), reused, cached: true };
   }
@@ -78,18 +85,12 @@ function tellInfo(progress: Progress, message: string): void {
 function checkStates(plan: Plan, states: readonly LayerState[]): void {
   const { only } = plan.phases;
   const missing = states.filter(({ planned, state }) => state === 'will-run' && planned.phase !== only);
-  const replaced = states
-    .filter(({ planned, state }) => state === 'will-run' && planned.phase === 'export')
-    .flatMap(({ planned }) => plan.outputs.filter((output) => output.format === planned.format));
   const problems = [
     ...(only === undefined ? [] : missing).map(({ planned, because }) => ({
       place: '--only',
       message: `${planned.title} is not in the cache: ${because}`,
       hint: 'Build without --only first.',
     })),
-    ...(plan.force ? [] : replaced)
-      .filter(({ path }) => existsSync(path))
-      .map(({ path }) => ({ place: path, message: 'exists already', hint: 'Use --force to replace it.' })),
   ];
   if (problems.length > 0) throw new InputError(problems);
 }
@@ -125,7 +126,9 @@ async function buildAndExport(run: BuildRun, progress: Progress): Promise<BuildR
   const verified = await verifyOnce(run, last, clock);
   const files = plan.outputs.length > 0 ? await exportOnce(run, { chain, verified, sealed: last }, clock) : [];
   clock.finish();
-  await timings.record(clock.seconds()).catch((error) => run.warn(`The times could not be kept: ${messageOf(error)}`));
+  await timings
+    .record(clock.seconds(), run.workDir)
+    .catch((error) => run.warn(`The times could not be kept: ${messageOf(error)}`));
   return { ...result, files };
 }
 
@@ -156,12 +159,7 @@ async function exportOnce(run: BuildRun, { chain, verified, sealed }: Finished, 
   const onWait = (holder: string): void => run.tellInfo(`waiting for ${holder}, which writes the same files`);
   return withFileLock(outputLockPath(plan), { signal: run.signal, onWait }, async () => {
     const exports = await findExports(run, sealed);
-    const written =
-      exports.missing.length > 0
-        ? await clock.run('export', 'Write the files', (tell) => writeExports(run, sealed, exports, tell))
-        : [];
-    const files: readonly BuiltFile[] = [...exports.present, ...written];
-    const facts = {
+    const makeFacts = (): BuildFacts => ({
       kvmimgVersion: run.kvmimgVersion,
       qemuVersion: run.qemuVersion,
       accel: { kind: run.decision.accel, reason: run.decision.reason },
@@ -171,9 +169,15 @@ async function exportOnce(run: BuildRun, { chain, verified, sealed }: Finished, 
       packages: sealFactsSchema.parse(sealed.record.facts).packages,
       mirror: run.services.mirrorStats(),
       fetchedBytes: run.access.http.receivedBytes(),
+    });
+    const describe = (files: readonly BuiltFile[]): Promise<void> => {
+      const manifest = makeManifest(plan, files, makeFacts(), new Date());
+      return writeWhole(plan.manifestPath, `${JSON.stringify(manifest, null, 2)}\n`);
     };
-    const manifest = makeManifest(plan, files, facts, new Date());
-    await writeWhole(plan.manifestPath, `${JSON.stringify(manifest, null, 2)}\n`);
+    if (exports.missing.length === 0) await describe(exports.present);
+    else {
+      await clock.run('export', 'Write the files', (tell) => writeExports(run, sealed, exports, { tell, describe }));
+    }
     return [...plan.outputs.map((output) => output.path), plan.manifestPath];
   });
 }

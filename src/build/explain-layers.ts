@@ -13,6 +13,8 @@ export interface LayerState {
   readonly because: string;
   /** Of a cached export. */
   readonly delivered?: DeliveredFile;
+  /** Of another cached one. */
+  readonly layer?: Layer;
 }
 
 /** More of them say no more than that it is another image. */
@@ -21,7 +23,7 @@ const toldChanges = 4;
 /** Says of each layer of a plan whether an earlier build has left it, and why not. Changes nothing. */
 export async function explainLayers(plan: Plan, store: LayerStore, startedAt: Date): Promise<LayerState[]> {
   const freshnessOf = makeReuseRule(plan, startedAt);
-  const delivered = await readDelivered(plan.manifestPath);
+  const delivered = (await readDelivered(plan.manifestPath)) ?? [];
   const states: LayerState[] = [];
   let parent: Layer | undefined;
   let running: PlannedLayer | undefined;
@@ -39,7 +41,7 @@ export async function explainLayers(plan: Plan, store: LayerStore, startedAt: Da
       const query = { key: planned.key, ...(parent ? { parentId: parent.record.id } : {}) };
       const found = await store.find(query);
       if (found && !isOlder(found.record.createdAt, since)) {
-        states.push(cached);
+        states.push({ ...cached, layer: found });
         if (planned.phase !== 'verify') parent = found;
         continue;
       }
@@ -77,8 +79,9 @@ async function explainMissing(planned: PlannedLayer, plan: Plan, store: LayerSto
   const { layers } = await store.list();
   const nearest = findNearest(planned, plan, layers);
   if (nearest === undefined) return 'no layer of it is in the cache';
+  if (nearest.record.key === planned.key) return 'what it stands on was made again';
   const changes = compareInputs(nearest.record.inputs, planned.inputs);
-  if (nearest.record.key === planned.key || changes.length === 0) return 'what it stands on was made again';
+  if (changes.length === 0) return 'no layer of it is in the cache on what it stands on';
   const told = changes.slice(0, toldChanges).map(describeChange);
   const rest = changes.length - told.length;
   return [...told, ...(rest > 0 ? [`${rest} more`] : [])].join('; ');

@@ -74,7 +74,8 @@ async function boot(run: BuildRun, { parent, keys, scope, tell }: BootParts): Pr
   const guest = await explainedBy(run, watched, 'the installed system to answer by SSH', async () => {
     const { signal } = watched;
     const session = await connectSsh(address, { workDir: machineDir, scope, signal, limitMs: limitsOf(run).sshMs });
-    await pointAptAtBuild(run, session, { isFirst: parent.record.phase === 'install', signal: watched.signal });
+    const own = parent.record.phase === 'install' ? (run.plan.recipe.base ? 'image' : 'installer') : 'build';
+    await pointAptAtBuild(run, session, { sourcesOf: own, signal: watched.signal });
     if (run.decision.accel === 'tcg') await speedUpEmulation(session, watched.signal);
     return session;
   });
@@ -106,24 +107,43 @@ async function addOverlay(
 }
 
 interface AptOptions {
-  /** The guest still has the sources that its installer wrote; later ones are of the recipe's steps. */
-  readonly isFirst: boolean;
+  /** Who wrote the sources that the guest has: its installer, the maker of a base image, or an earlier boot of a build. */
+  readonly sourcesOf: 'installer' | 'image' | 'build';
   readonly signal: AbortSignal;
 }
 
-/** The install may be of an earlier build, whose server is gone: apt goes through this build's. The seal removes it. */
-async function pointAptAtBuild(run: BuildRun, guest: SshSession, { isFirst, signal }: AptOptions): Promise<void> {
+/**
+ * The layer may be of an earlier build, whose server is gone: apt goes through this build's. What apt has read of the
+ * same mirror under the old address stays good under the new one, as it would in one boot. The seal removes it all.
+ */
+async function pointAptAtBuild(run: BuildRun, guest: SshSession, { sourcesOf, signal }: AptOptions): Promise<void> {
   const { codename } = run.plan.distro;
   const root = run.services.guestRoot;
+  await guest.runAsRoot(['sh', '-c', moveAptTo, 'sh', root], { signal });
+  if (sourcesOf === 'build') return;
   const lines = [
     `deb ${root}/debian ${codename} main`,
     `deb ${root}/debian ${codename}-updates main`,
     `deb ${root}/debian-security ${codename}-security main`,
   ];
   const file = { path: '/etc/apt/sources.list', mode: '0644', owner: 'root:root', content: `${lines.join('\n')}\n` };
-  if (isFirst) await guest.runAsRoot(['sh', '-c', 'rm -f /etc/apt/sources.list.d/*'], { signal });
+  // What else an image's maker has put there is wanted in the image.
+  const gone = sourcesOf === 'image' ? 'debian.sources' : '*';
+  await guest.runAsRoot(['sh', '-c', `rm -f /etc/apt/sources.list.d/${gone}`], { signal });
   await guest.writeFile(file, signal);
 }
+
+/** apt names what it has read of `http://10.0.2.2:PORT/TOKEN/debian` `10.0.2.2:PORT_TOKEN_debian_...`. */
+const moveAptTo = `
+sed -i -E "s#http://10\\.0\\.2\\.2:[0-9]+/[0-9a-f]{32}/#$1/#" /etc/apt/sources.list 2>/dev/null
+cd /var/lib/apt/lists || exit 0
+new=$(printf '%s' "\${1#http://}" | tr / _)
+for file in 10.0.2.2:*_*_*; do
+  [ -e "$file" ] || continue
+  rest=\${file#*_}
+  mv "$file" "\${new}_\${rest#*_}"
+done
+true`;
 
 /** What `norandmaps` does for the installer's kernel (see tcgKernelArguments), for as long as this boot lasts. */
 async function speedUpEmulation(guest: SshSession, signal: AbortSignal): Promise<void> {

@@ -41,5 +41,14 @@ export async function findHeldMachines(cacheDir: string): Promise<HeldMachine[]>
   const work = join(cacheDir, 'work');
   const names = await readdir(work).catch(() => []);
   const texts = await Promise.all(names.map((name) => readFile(join(work, name, heldName), 'utf8').catch(() => '')));
-  return texts.flatMap((text) => (text === '' ? [] : [heldSchema.parse(JSON.parse(text))]));
+  return texts.flatMap((text) => parseHeld(text) ?? []);
+}
+
+/** Undefined where it is torn: its build was killed. */
+function parseHeld(text: string): HeldMachine | undefined {
+  try {
+    return heldSchema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
 }

@@ -11,6 +11,7 @@ import type { LayerProduct } from './build-layers.ts';
 import { type BuildRun, limitsOf } from './build-run.ts';
 import { explainedBy } from './failure-report.ts';
 import type { PhaseClock, Tell } from './phase-clock.ts';
+import { checkUnchanged } from './sources.ts';
 
 /**
  * Takes the place of an install for a recipe whose `base` is a disk image: boots an overlay of it as its user would, with
@@ -32,16 +33,23 @@ export function importBase(run: BuildRun, imagePath: string, clock: PhaseClock):
     const overlay = { path: join(bootDir, 'overlay.qcow2'), format: 'qcow2' as const };
     const destination = { path: join(folder, 'disk.qcow2'), format: 'qcow2' as const };
     await convertDisk({ source: overlay, destination }, { signal: run.signal });
+    await checkUnchanged(run.plan, imagePath);
     return { folder, facts: {}, seconds: Math.round((performance.now() - startMs) / 100) / 10 };
   });
 }
 
-function checkImage(run: BuildRun, { format, virtualSizeBytes }: DiskInfo, path: string): void {
+function unusable(message: string, hint: string): KvmimgError {
+  return new KvmimgError({ code: 'base-unusable', message, hint });
+}
+
+function checkImage(run: BuildRun, { format, virtualSizeBytes, backingChain }: DiskInfo, path: string): void {
   const { size } = run.plan.recipe.disk;
-  const unusable = (message: string, hint: string): KvmimgError =>
-    new KvmimgError({ code: 'base-unusable', message, hint });
   if (format === 'vmdk') {
     throw unusable(`The base image ${path} is a VMDK.`, 'Make a qcow2 of it: `kvmimg convert IMAGE --format qcow2`.');
+  }
+  if (backingChain.length > 0) {
+    const hint = 'Make one that stands alone: `qemu-img convert -O qcow2 IMAGE WHOLE.qcow2`.';
+    throw unusable(`The base image ${path} is an overlay of ${backingChain[0]?.path}, which may change.`, hint);
   }
   if (virtualSizeBytes <= size) return;
   const message = `The disk of the base image ${path} has ${formatSize(virtualSizeBytes)}, which is more than ${formatSize(size)}.`;
@@ -84,8 +92,15 @@ function enterImage(run: BuildRun, { image, folder, bootDir, tell }: EnterParts)
     });
     await copyFile(address.privateKeyPath, join(folder, 'user-key'));
     await writeFile(join(folder, 'host-key.pub'), `${address.hostPublicKey}\n`);
+    await guest.runAsRoot(['sync'], { signal: watched.signal });
     watched.expectExit();
     await guest.close();
-    await watched.machine.powerDown({ graceMs: limitsOf(run).powerOffMs });
+    const exit = await watched.machine.powerDown({ graceMs: limitsOf(run).powerOffMs });
+    if (exit.kind !== 'guest-shutdown') {
+      throw unusable(
+        `The base image did not power itself off: ${exit.description}`,
+        'Boot it by hand, and build again.',
+      );
+    }
   });
 }

@@ -1,5 +1,5 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import type { PhaseName } from '../progress/events.ts';
 
@@ -8,7 +8,8 @@ const timingsSchema = z.record(z.string(), z.record(z.string(), z.number()));
 /** Seconds that each phase took in earlier builds on this machine, for the estimates that progress shows. */
 export interface Timings {
   readonly estimateSeconds: (phase: PhaseName) => number | undefined;
-  readonly record: (seconds: Partial<Record<PhaseName, number>>) => Promise<void>;
+  /** Adds those of a build, written in its work folder first. */
+  readonly record: (seconds: Partial<Record<PhaseName, number>>, workDir: string) => Promise<void>;
 }
 
 /** Reads `<cacheDir>/timings.json`, kept by distro and accelerator; a damaged file counts as none. */
@@ -18,12 +19,12 @@ export async function loadTimings(cacheDir: string, distro: string, accel: strin
   const all = await read(path);
   return {
     estimateSeconds: (phase) => all[subject]?.[phase],
-    record: async (seconds) => {
+    record: async (seconds, workDir) => {
       const latest = await read(path);
       const merged = { ...latest, [subject]: { ...latest[subject], ...seconds } };
-      await mkdir(dirname(path), { recursive: true });
-      await writeFile(`${path}.${process.pid}`, `${JSON.stringify(merged, null, 2)}\n`);
-      await rename(`${path}.${process.pid}`, path);
+      const draft = join(workDir, 'timings.json');
+      await writeFile(draft, `${JSON.stringify(merged, null, 2)}\n`);
+      await rename(draft, path);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { buildImage } from '../build/build-image.ts';
 import { type BuildReport, buildMany } from '../build/build-many.ts';
+import { InputError } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import { resolvePlans } from '../plan/resolve-plan.ts';
 import { type LogFormat, startProgress } from '../progress/choose.ts';
@@ -24,6 +25,10 @@ export async function build(
   const { output, signal } = context;
   const requests = subjects.map((subject) => makeRecipeRequest(subject, flags, context.cwd));
   const plans = await resolvePlans(requests, makePlanOptions(flags, context), { checksHost: true });
+  if (plans.length > 1 && flags.keepOnFailure) {
+    const message = 'keeps the machine of one build, and these are several';
+    throw new InputError([{ place: '--keep-on-failure', message, hint: 'Build the one that fails alone.' }]);
+  }
   const [plan] = plans;
   if (plan === undefined || plans.length > 1) return buildAll(plans, flags, context);
   const { files } = await showProgress(flags.logFormat, context, (progress) => buildImage(plan, { signal, progress }));
@@ -39,7 +44,10 @@ async function buildAll(plans: readonly Plan[], flags: BuildFlags, context: Comm
   for (const path of reports.flatMap((report) => report.files)) output.print(path);
   for (const report of reports.filter(({ outcome }) => outcome === 'failed')) output.log(describeFailure(report));
   for (const line of summarize(reports)) output.log(line);
-  return reports.every(({ outcome }) => outcome === 'built' || outcome === 'cached') ? 0 : 1;
+  signal.throwIfAborted();
+  const errors = reports.filter(({ outcome }) => outcome === 'failed').map(({ error }) => error);
+  if (reports.every(({ outcome }) => outcome === 'built' || outcome === 'cached')) return 0;
+  return errors.length > 0 && errors.every((error) => error instanceof InputError) ? 2 : 1;
 }
 
 function describeFailure({ name, error }: BuildReport): string {

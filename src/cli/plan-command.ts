@@ -33,12 +33,14 @@ interface ExplainedPlan extends PlannedMachines {
   readonly layers: readonly ExplainedLayer[];
 }
 
-interface ExplainedLayer extends Pick<PlannedLayer, 'title' | 'phase' | 'key'>, Omit<LayerState, 'planned'> {}
+interface ExplainedLayer extends Pick<PlannedLayer, 'title' | 'phase' | 'key'>, Pick<LayerState, 'state' | 'because'> {}
 
 async function explainPlan(plan: Plan, signal: AbortSignal): Promise<ExplainedPlan> {
   const store = openLayerStore(plan.cacheDir, signal);
   const [states, machines] = await Promise.all([explainLayers(plan, store, new Date()), planMachines(plan)]);
-  const layers = states.map(({ planned: { title, phase, key }, ...state }) => ({ title, phase, key, ...state }));
+  const layers = states.map(({ planned: { title, phase, key }, state, because }) => ({
+    ...{ title, phase, key, state, because },
+  }));
   return { plan, layers, ...machines };
 }
 

@@ -25,7 +25,7 @@ export interface ExportedImage extends Output, FileDigest {
 }
 
 /** A file that is complete, verified and flushed under its partial name. */
-interface StagedFile extends ExportedImage {
+export interface StagedFile extends ExportedImage {
   readonly partialPath: string;
 }
 
@@ -33,6 +33,8 @@ export interface ExportOptions {
   readonly signal?: AbortSignal;
   /** The whole, 0 to 1, and in words what each format is at: `qcow2 40 %, vmdk 12 %`. */
   readonly onProgress?: (fraction: number, activity: string) => void;
+  /** Called when every file is whole, before the first is renamed into place. */
+  readonly onStaged?: (files: readonly StagedFile[]) => Promise<void>;
 }
 
 export interface ExportRequest {
@@ -55,6 +57,7 @@ export async function exportImages(request: ExportRequest, options: ExportOption
     const staged = await allOrAbort(options.signal, (signal) => {
       return startStaging({ ...request, outputs }, partialOf, (format) => ({ signal, onProgress: progressOf(format) }));
     });
+    await options.onStaged?.(staged);
     for (const file of staged) await commitFile(file.partialPath, file.path);
     return staged.map(({ partialPath: _, ...exported }) => exported);
   });

@@ -45,6 +45,8 @@ export interface Layer {
 export interface DamagedLayer {
   readonly folder: string;
   readonly damage: string;
+  /** Another version of kvmimg has made it, and may use it still. */
+  readonly isForeign: boolean;
 }
 
 /** Reads a layer's folder and compares its disk with its record; undefined where there is no such folder. */
@@ -54,12 +56,15 @@ export async function readLayer(folder: string): Promise<Layer | DamagedLayer | 
   const disk = await readDiskStamp(diskPath);
   if (text === undefined) {
     const exists = await lstat(folder).catch(nothingThere);
-    return exists ? { folder, damage: `it has no ${recordName}` } : undefined;
+    return exists ? { folder, damage: `it has no ${recordName}`, isForeign: false } : undefined;
   }
   const record = parseRecord(text);
-  if (record === undefined) return { folder, damage: `its ${recordName} is torn, or of another kvmimg` };
+  if (record === undefined) {
+    const isForeign = /^\s*\{\s*"layerVersion": (?!2\b)\d+,/.test(text);
+    return { folder, damage: `its ${recordName} is ${isForeign ? 'of another kvmimg' : 'torn'}`, isForeign };
+  }
   const damage = findDamage(record.disk, disk) ?? (await findMissingFile(folder, record));
-  return damage === undefined ? { folder, diskPath, record } : { folder, damage };
+  return damage === undefined ? { folder, diskPath, record } : { folder, damage, isForeign: false };
 }
 
 /** Size and time of a disk; undefined where there is none. */
@@ -106,7 +111,9 @@ async function findMissingFile(folder: string, { files = {} }: LayerRecord): Pro
 export async function readFileSizes(folder: string): Promise<Record<string, number>> {
   const names = (await readdir(folder).catch(nothingThere)) ?? [];
   const others = names.filter((name) => name !== recordName && name !== diskName).sort();
-  const sizes = await Promise.all(others.map(async (name) => (await lstat(join(folder, name))).size));
+  const sizes = await Promise.all(
+    others.map(async (name) => (await lstat(join(folder, name)).catch(nothingThere))?.size),
+  );
   return Object.fromEntries(others.map((name, index) => [name, sizes[index] ?? 0]));
 }
 

@@ -1,6 +1,9 @@
 import type { StoreContents, StoredLayer } from './store.ts';
 
-/** Which layers are not worth their room any more. Whatever it says, damaged and dead ones go and used ones stay. */
+/**
+ * Which layers are not worth their room any more. Whatever it says, damaged and dead ones go and used ones stay; those of
+ * another version of kvmimg go by `all` alone.
+ */
 export interface PruneRule {
   /** Everything that is not in use. */
   readonly all?: boolean;
@@ -24,11 +27,13 @@ export interface Removal {
  * as long as one of them stays.
  */
 export function chooseRemovals({ layers, damaged }: StoreContents, rule: PruneRule): Removal[] {
-  const removals: Removal[] = damaged.map(({ folder, damage, sizeBytes }) => ({
-    ...{ folder, sizeBytes },
-    title: 'damaged layer',
-    because: `it is damaged: ${damage}`,
-  }));
+  const removals: Removal[] = damaged
+    .filter(({ inUse, isForeign }) => !inUse && (rule.all || !isForeign))
+    .map(({ folder, damage, sizeBytes }) => ({
+      ...{ folder, sizeBytes },
+      title: 'damaged layer',
+      because: `it is damaged: ${damage}`,
+    }));
   let staying = layers;
   for (;;) {
     const next = findNext(staying, rule);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, open, readdir, rename, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { systemErrorCode } from '../errors.ts';
 import { withFileLock } from '../host/file-lock.ts';
 import {
@@ -45,6 +45,8 @@ export interface StoredLayer extends Layer {
 
 export interface StoredDamage extends DamagedLayer {
   readonly sizeBytes: number;
+  /** A running kvmimg uses it, or a layer that stands on it: its own disk may be as good as ever. */
+  readonly inUse: boolean;
 }
 
 export interface StoreContents {
@@ -72,6 +74,8 @@ export interface LayerStore {
    * lie on the cache's file system.
    */
   readonly commit: (folder: string, layer: NewLayer, holder: string) => Promise<Layer>;
+  /** Notes that a layer was of use, though nobody holds it. */
+  readonly touch: (layer: Layer) => Promise<void>;
   readonly list: () => Promise<StoreContents>;
   /** Removes those of these layers (and damaged folders) that nobody uses; gives what is gone. */
   readonly remove: (choose: (contents: StoreContents) => readonly string[]) => Promise<readonly string[]>;
@@ -131,10 +135,11 @@ export function openLayerStore(cacheDir: string, signal: AbortSignal): LayerStor
       await flush(dirname(place));
       await store.remove(({ layers, damaged }) => [
         ...layers.filter((stored) => stored.dead).map((stored) => stored.folder),
-        ...damaged.map((stored) => stored.folder),
+        ...damaged.filter((stored) => !stored.isForeign).map((stored) => stored.folder),
       ]);
       return { folder: place, diskPath: join(place, diskName), record };
     },
+    touch: ({ folder }) => utimes(folder, new Date(), new Date()).catch(() => {}),
     list: () => readContents(cacheDir),
     remove: async (choose) => {
       const trash: string[] = [];
@@ -197,7 +202,11 @@ async function readContents(cacheDir: string): Promise<StoreContents> {
       inUse: isUsed(layer.record.id),
       dead: isDead(layer),
     })),
-    damaged: damaged.map((layer, index) => ({ ...layer, sizeBytes: damagedSizes[index]?.sizeBytes ?? 0 })),
+    damaged: damaged.map((layer, index) => ({
+      ...layer,
+      sizeBytes: damagedSizes[index]?.sizeBytes ?? 0,
+      inUse: isUsed(basename(layer.folder)),
+    })),
   };
 }
 
@@ -213,7 +222,7 @@ function withoutUsed({ layers, damaged }: StoreContents, chosen: readonly string
       return child !== undefined && stays(child);
     });
   return [
-    ...damaged.map((layer) => layer.folder).filter((folder) => goes.has(folder)),
+    ...damaged.filter((layer) => goes.has(layer.folder) && !layer.inUse).map((layer) => layer.folder),
     ...layers.filter((layer) => !stays(layer)).map((layer) => layer.folder),
   ];
 }

@@ -30,12 +30,13 @@ const manifestSchema = z.object({ files: z.array(deliveredEntrySchema) });
 
 /**
  * The files of a manifest that are there. The manifest is what an export leaves beside its files, so that the same
- * build need not write them again. Nothing for a manifest that is missing, damaged or of another kvmimg.
+ * build need not write them again. Undefined for a manifest that is missing, damaged or of another kvmimg.
  */
-export async function readDelivered(manifestPath: string): Promise<DeliveredFile[]> {
+export async function readDelivered(manifestPath: string): Promise<DeliveredFile[] | undefined> {
   const text = await readFile(manifestPath, 'utf8').catch(() => undefined);
   const manifest = manifestSchema.safeParse(text === undefined ? undefined : parseJson(text));
-  const found = (manifest.data?.files ?? []).map((entry) => findFile(entry, dirname(manifestPath)));
+  if (manifest.data === undefined) return undefined;
+  const found = manifest.data.files.map((entry) => findFile(entry, dirname(manifestPath)));
   return (await Promise.all(found)).filter((file) => file !== undefined);
 }
 

@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import type { Distro, InstallerLock } from '../distro/schema.ts';
 import { type Format, formats, type Recipe, type Step } from '../recipe/schema.ts';
 import type { SourceFile } from '../recipe/sources.ts';
 import { describeStep } from '../recipe/step.ts';
 import { digestOf } from './canonical-json.ts';
+import type { DeliveredFile } from './delivered.ts';
 import { flattenInputs } from './layer-inputs.ts';
 import type { LayerPhase, PlannedLayer, ProvisionPart } from './plan.ts';
 
@@ -109,8 +111,14 @@ export function makeExportLayer(
   return makeLayer(layer, sealKey);
 }
 
-export function makeExportLayers(inputs: Pick<LayerInputs, 'recipe' | 'distro'>, sealKey: string): PlannedLayer[] {
-  return formats.map((format) => makeExportLayer(format, inputs, sealKey));
+/** Those of the files in an output folder that a build of this recipe has cut from this seal, and nobody has changed. */
+export function findOwnFiles(
+  inputs: Pick<LayerInputs, 'recipe' | 'distro'>,
+  sealKey: string,
+  delivered: readonly DeliveredFile[],
+): DeliveredFile[] {
+  const keys = formats.map((format) => makeExportLayer(format, inputs, sealKey).key);
+  return delivered.filter((file) => file.unchanged && keys.includes(file.layerKey));
 }
 
 /** What provisioning does, in order, a layer each. */
@@ -159,9 +167,9 @@ function makeInstallLayer({ recipe, distro, lock, templates }: LayerInputs): Pla
 
 /** Of what the installer would do only the size of the disk and the host name are said to a base image. */
 function makeBaseLayer({ recipe, distro, sources }: LayerInputs): PlannedLayer {
-  const { base = '', arch, disk, hostname } = recipe;
+  const { base = '', arch, firmware, disk, hostname } = recipe;
   const image = sources.find((source) => source.source === base)?.sha256 ?? 'not read';
-  const inputs = { 'base image': image, distro: distro.id, arch, disk, hostname };
+  const inputs = { 'base image': image, distro: distro.id, arch, firmware, disk, hostname };
   return makeLayer({ phase: 'install', title: `base ${basename(base)}`, inputs }, undefined);
 }
 
@@ -193,9 +201,14 @@ function stepInputs(step: Step, sources: readonly SourceFile[]): Readonly<Record
     sources.find((candidate) => candidate.source === source)?.sha256;
   return {
     ...rest,
-    files: files?.map(({ source, ...file }) => ({ ...file, content: file.content ?? contentOf(source) })),
-    scripts: scripts?.map(({ run, source }) => run ?? contentOf(source)),
+    files: files?.map(({ source, content, ...file }) => ({ ...file, sha256: hashOf(content) ?? contentOf(source) })),
+    scripts: scripts?.map(({ run, source }) => hashOf(run) ?? contentOf(source)),
   };
+}
+
+/** The digest stands for a text that may hold a secret, and is the same for a text and a file that holds it. */
+function hashOf(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : createHash('sha256').update(text).digest('hex');
 }
 
 function settingsOf(recipe: Recipe, reader: Reader): Readonly<Record<string, unknown>> {

@@ -20,8 +20,8 @@ export interface PlanFacts {
   /** Those of the planned outputs that exist already. */
   readonly existingOutputs: readonly string[];
   readonly manifestExists: boolean;
-  /** What the manifest in the output folder says of files that are there. */
-  readonly delivered: readonly DeliveredFile[];
+  /** What the manifest in the output folder says of files that are there; undefined where it cannot be read. */
+  readonly delivered: readonly DeliveredFile[] | undefined;
   /** SHA-256 of each answer file template of the family, by name. */
   readonly templates: Readonly<Record<string, string>>;
 }

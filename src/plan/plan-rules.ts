@@ -1,9 +1,9 @@
 import type { Problem } from '../errors.ts';
+import { isRecipeFile } from '../recipe/base.ts';
 import { formatSize } from '../recipe/quantities.ts';
 import { type Format, recipeSchema } from '../recipe/schema.ts';
 import { digestOf } from './canonical-json.ts';
-import type { DeliveredFile } from './delivered.ts';
-import { makeExportLayers, makePlannedLayers } from './layer-keys.ts';
+import { findOwnFiles, makePlannedLayers } from './layer-keys.ts';
 import type { PlanInputs } from './make-plan.ts';
 import { planOutputs } from './planned-outputs.ts';
 
@@ -84,6 +84,10 @@ const installerSettings = ['packages', 'kernelArguments', 'locale', 'timezone', 
 function checkBase({ recipe, placeOf }: PlanInputs): Problem[] {
   if (recipe.base === undefined) return [];
   const defaults = recipeSchema.parse({ distro: recipe.distro });
+  if (isRecipeFile(recipe.base)) {
+    const hint = 'Say it in a recipe file.';
+    return [{ place: placeOf(['base']), message: 'a base that is a recipe cannot be given here', hint }];
+  }
   return installerSettings
     .filter((name) => digestOf(recipe[name]) !== digestOf(defaults[name]))
     .map((name) => ({
@@ -126,17 +130,16 @@ function checkSpace({ recipe, distro, facts }: PlanInputs): Problem[] {
 
 /** What an earlier build of the same has written, and nobody has changed, may stay or be replaced. */
 function checkOutputs({ recipe, distro, facts, options, ...inputs }: PlanInputs): Problem[] {
-  if (options.force || inputs.lock === undefined) return [];
-  const { manifestPath } = planOutputs(recipe, options);
+  const { outputs, manifestPath } = planOutputs(recipe, options);
+  if (options.force || inputs.lock === undefined || outputs.length === 0) return [];
   const layers = makePlannedLayers({ ...inputs, lock: inputs.lock, recipe, distro, templates: facts.templates });
   const sealKey = layers.find((layer) => layer.phase === 'seal')?.key ?? '';
-  const keys = makeExportLayers({ recipe, distro }, sealKey).map((layer) => layer.key);
-  const isOurs = (file: DeliveredFile): boolean => file.unchanged && keys.includes(file.layerKey);
-  const ours = facts.delivered.filter(isOurs).map((file) => file.path);
-  const strange = facts.existingOutputs.filter((path) => !ours.includes(path));
-  const manifest = facts.manifestExists && (facts.delivered.length === 0 || !facts.delivered.every(isOurs));
-  const writes = facts.existingOutputs.length > 0 || options.phases.until === undefined;
-  return [...strange, ...(manifest && writes ? [manifestPath] : [])].map((path) => ({
+  const { delivered = [] } = facts;
+  const own = findOwnFiles({ recipe, distro }, sealKey, delivered).map((file) => file.path);
+  const strange = facts.existingOutputs.filter((path) => !own.includes(path));
+  // A manifest whose files are all gone tells of nothing.
+  const isOwnManifest = facts.delivered !== undefined && own.length === delivered.length;
+  return [...strange, ...(facts.manifestExists && !isOwnManifest ? [manifestPath] : [])].map((path) => ({
     place: path,
     message: 'exists already',
     hint: 'Use --force to replace it.',

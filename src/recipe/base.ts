@@ -63,7 +63,7 @@ function merge(base: RecipeSource, recipe: RecipeSource): RecipeSource {
     const isList = [base.data[name], recipe.data[name]].every((value) => value === undefined || Array.isArray(value));
     return isAbsent ? [] : [[name, isList ? items : (recipe.data[name] ?? base.data[name])] as const];
   });
-  const data = { ...overlay(base.data, recipe.data), ...Object.fromEntries(joined) };
+  const data = { ...overlay(withSourcesFor(base, recipe.dir), recipe.data), ...Object.fromEntries(joined) };
   const placeOf: RecipeDocument['placeOf'] = (path, at) => {
     const [setting = '', index, ...rest] = path;
     const ofBase = counts.get(String(setting));
@@ -97,7 +97,7 @@ function overlay(
 
 /** The data of a recipe whose `source` files are named as from another folder. */
 function withSourcesFor({ data, dir }: RecipeSource, from: string): Readonly<Record<string, unknown>> {
-  const patterns = ['provision[*].files[*].source', 'provision[*].scripts[*].source'];
+  const patterns = ['base', 'provision[*].files[*].source', 'provision[*].scripts[*].source'];
   const renamed = patterns
     .flatMap((pattern) => select(data, pattern))
     .flatMap(({ path, value }) =>

@@ -219,7 +219,7 @@ export const recipeFields = z.strictObject({
     .array(step)
     .default([])
     .meta({
-      description: `Steps over SSH after the install, in order; each has one of ${stepKinds.join(', ')}.`,
+      description: `Steps over SSH after the install, in order; each has one of ${stepKinds.join(', ')}. Any of them may be run in a boot of its own: what the next one needs goes on the disk, not into /tmp or /run.`,
     }),
   expires: z
     .union([z.literal('never'), durationMs], { error: 'must be never or a duration such as 12h or 7d' })

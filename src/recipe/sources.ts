@@ -38,10 +38,15 @@ async function readSource(source: string, path: string): Promise<SourceFile | st
   try {
     const stats = await stat(path);
     if (!stats.isFile()) return `${path} is not a file`;
-    const hash = createHash('sha256');
-    for await (const piece of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(piece);
-    return { source, path, sha256: hash.digest('hex'), sizeBytes: stats.size };
+    return { source, path, sha256: await digestFile(path), sizeBytes: stats.size };
   } catch (error) {
     return systemErrorCode(error) === 'ENOENT' ? `there is no file ${path}` : `cannot be read: ${messageOf(error)}`;
   }
+}
+
+/** SHA-256 of a file of any size, in hexadecimal. */
+export async function digestFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const piece of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(piece);
+  return hash.digest('hex');
 }

@@ -61,7 +61,9 @@ describe('prune', () => {
   it('removes what is damaged in any case, and says why', () => {
     const contents: StoreContents = {
       layers: [layer('dead', 1, { dead: true })],
-      damaged: [{ folder: '/layers/x', damage: 'its disk.qcow2 is gone', sizeBytes: 7 }],
+      damaged: [
+        { folder: '/layers/x', damage: 'its disk.qcow2 is gone', sizeBytes: 7, inUse: false, isForeign: false },
+      ],
     };
     expect(chooseRemovals(contents, {})).toEqual([
       { folder: '/layers/x', title: 'damaged layer', sizeBytes: 7, because: 'it is damaged: its disk.qcow2 is gone' },
