@@ -13,6 +13,7 @@ import { findFirmware } from '../../src/machine/firmware.ts';
 import { run } from '../../src/process/run.ts';
 import { type BootedImage, bootImage, waitForFirstBoot } from '../../src/verify/boot-image.ts';
 import { checkImage } from '../../src/verify/check-image.ts';
+import { chaosWithRealQemu } from '../chaos/real.ts';
 import { testBuiltAgain } from './built-again.ts';
 import { descendants } from './listening-sockets.ts';
 import { buildAndDisturb, extensions, type Finished, readManifest, repository, runWatched } from './watched-run.ts';
@@ -212,4 +213,6 @@ describe('debian-13, the whole way', () => {
     expect(await readdir(join(cacheDir, 'work'))).toEqual([]);
     expect(await readdir(cacheDir)).not.toContain('failing-out');
   });
+
+  it('comes through ten kills and damaged layers with the real QEMU', () => chaosWithRealQemu(cacheDir));
 });
