@@ -6,7 +6,7 @@ import { KvmimgError, messageOf, systemErrorCode } from '../errors.ts';
 import { withScope } from '../lifecycle/scope.ts';
 import { registerKill } from '../lifecycle/signals.ts';
 import { waitUntil } from '../wait/wait-until.ts';
-import { describeOwner, isOwnerAlive, makeOwner, parseOwner, readOwnerText } from './owner.ts';
+import { describeOwner, isOwnerAlive, makeOwner, parseOwner, readOwnerText, showLife } from './owner.ts';
 
 export interface LockOptions {
   readonly signal: AbortSignal;
@@ -51,7 +51,9 @@ export async function withFileLock<T>(path: string, options: LockOptions, work: 
     await waitForLock(path, { token, draft }, options);
     await rm(draft, { force: true });
     const forget = registerKill(() => releaseSync(path, token));
+    const stopSigns = showLife(path);
     scope.defer(`lock ${path}`, () => {
+      stopSigns();
       releaseSync(path, token);
       forget();
     });

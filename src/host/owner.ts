@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { isProcessAlive, readProcessStartTime } from './processes.ts';
@@ -15,8 +15,12 @@ const ownerSchema = z.object({
 /** Which process a lock or a work folder belongs to. */
 export type Owner = z.output<typeof ownerSchema>;
 
-/** After this an owner on another host, which cannot be asked, is taken to be gone. */
-const foreignOwnerLimitMs = 24 * 3_600_000;
+/**
+ * An owner on another host, or in another container, cannot be asked. It shows that it lives by setting the time of what
+ * it owns now and then; after this without a sign it is taken to be gone.
+ */
+const foreignOwnerLimitMs = 15 * 60_000;
+const signIntervalMs = 60_000;
 
 let ownStartTime: Promise<string | undefined> | undefined;
 
@@ -26,7 +30,16 @@ export async function makeOwner(token: string): Promise<Owner> {
   return { pid: process.pid, startTime: (await ownStartTime) ?? '', hostName: hostname(), token };
 }
 
-/** `ageMs`: time since the owner wrote itself down. */
+/** Sets the time of a path again and again, so that other hosts see that its owner lives; gives what ends that. */
+export function showLife(path: string): () => void {
+  const timer = setInterval(() => {
+    const now = new Date();
+    utimes(path, now, now).catch(() => {});
+  }, signIntervalMs).unref();
+  return () => clearInterval(timer);
+}
+
+/** `ageMs`: time since the owner last showed that it lives. */
 export async function isOwnerAlive(owner: Owner, ageMs: number): Promise<boolean> {
   if (owner.hostName !== hostname()) return ageMs < foreignOwnerLimitMs;
   return isProcessAlive(owner.pid, owner.startTime);

@@ -6,7 +6,7 @@ import { KvmimgError, messageOf, systemErrorCode } from '../errors.ts';
 import type { Scope } from '../lifecycle/scope.ts';
 import { registerKill } from '../lifecycle/signals.ts';
 import { endLeftoverProcesses } from './leftover-processes.ts';
-import { isOwnerAlive, makeOwner, parseOwner, readOwnerText } from './owner.ts';
+import { isOwnerAlive, makeOwner, parseOwner, readOwnerText, showLife } from './owner.ts';
 
 /**
  * A folder of this process alone, mode 0700: `<root>/work/<16 hex digits>/`, with `owner.json` from the first moment.
@@ -32,8 +32,10 @@ export async function makeWorkDir(options: { readonly root: string; readonly sco
   const path = join(options.root, 'work', id);
   await createOwned(path, id);
   const forget = registerKill(() => rmSync(path, { recursive: true, force: true }));
+  const stopSigns = showLife(path);
   options.scope.defer(`work folder ${path}`, async () => {
     // Under a name that says so: a folder without its owner would have to be taken for one that is being made.
+    stopSigns();
     await removeOnce(path);
     forget();
   });

@@ -6,7 +6,8 @@ import { systemErrorCode } from '../errors.ts';
 export const diskName = 'disk.qcow2';
 const recordName = 'layer.json';
 
-const layerSchema = z.strictObject({
+/** A newer kvmimg may say more. */
+const layerSchema = z.object({
   layerVersion: z.literal(2),
   /** SHA-256 of everything that went into the layer. */
   key: z.string(),
