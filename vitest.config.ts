@@ -1,11 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
-// unit: no QEMU; tool: real QEMU with tiny guests; chaos: builds with a fake QEMU that are killed and hurt, for minutes;
-// install: a real installer, 20 minutes and more (run by .ci/run).
+// unit: no QEMU; fake: whole builds with a fake QEMU; tool: real QEMU with tiny guests; chaos: builds with a fake QEMU
+// that are killed and hurt, for minutes; install: a real installer, 40 minutes and more (both run by .ci/run).
 export default defineConfig({
   test: {
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 10_000 } },
+      { test: { name: 'fake', include: ['test/fake/**/*.test.ts'], testTimeout: 60_000 } },
       { test: { name: 'tool', include: ['test/tool/**/*.test.ts'], testTimeout: 60_000, fileParallelism: false } },
       { test: { name: 'chaos', include: ['test/chaos/**/*.test.ts'] } },
       {

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { FakeSite } from '../tool/fake-site.ts';
+import type { FakeSite } from '../fake/fake-site.ts';
 
 /** What a build can be hurt at. The last act of `provision` is a snapshot, and of each that makes a layer a commit. */
 export const hurtPhases = [

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { makeFakeSite } from '../tool/fake-site.ts';
+import { makeFakeSite } from '../fake/fake-site.ts';
 import { type HurtPhase, hurtPhases } from './build-phase.ts';
 import { chooseSeed, makeRandom } from './random.ts';
 import { runChaos } from './site-run.ts';

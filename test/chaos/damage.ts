@@ -1,6 +1,6 @@
 import { chmod, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { FakeSite } from '../tool/fake-site.ts';
+import type { FakeSite } from '../fake/fake-site.ts';
 import { pause } from './moment.ts';
 import type { Random } from './random.ts';
 

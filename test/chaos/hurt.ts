@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import type { EndedBuild, FakeSite, RunningBuild } from '../fake/fake-site.ts';
 import { descendants } from '../install/listening-sockets.ts';
-import type { EndedBuild, FakeSite, RunningBuild } from '../tool/fake-site.ts';
 import { findHurtPhase, type HurtPhase, phaseSaid } from './build-phase.ts';
 import { type Moment, pause, untilMoment } from './moment.ts';
 import type { Random } from './random.ts';

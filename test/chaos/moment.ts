@@ -1,7 +1,7 @@
 import { watch } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { FakeSite, RunningBuild } from '../tool/fake-site.ts';
+import type { FakeSite, RunningBuild } from '../fake/fake-site.ts';
 import { type HurtPhase, hurtPhases, phaseSaid } from './build-phase.ts';
 import type { Random } from './random.ts';
 

@@ -3,7 +3,7 @@ import { readdir, readFile, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { openLayerStore } from '../../src/layer/store.ts';
-import type { FakeSite, RunningBuild } from '../tool/fake-site.ts';
+import type { FakeSite, RunningBuild } from '../fake/fake-site.ts';
 import type { HurtPhase } from './build-phase.ts';
 import { damageSomething } from './damage.ts';
 import { chooseHurt, hurtBuild, untilEnded } from './hurt.ts';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, statfs, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { FakeSite } from '../tool/fake-site.ts';
+import type { FakeSite } from '../fake/fake-site.ts';
 
 /** A disk that is full when it is told to be, and takes no memory for that. */
 export interface FillableDisk {

@@ -1,4 +1,4 @@
-import { type FakeSite, sha8 } from '../tool/fake-site.ts';
+import { type FakeSite, sha8 } from '../fake/fake-site.ts';
 import type { Random } from './random.ts';
 
 /** A recipe of the family: one install, three steps whose texts differ. */
