@@ -45,7 +45,13 @@ async function explainPlan(plan: Plan, signal: AbortSignal): Promise<ExplainedPl
 }
 
 function describeExplained({ plan, layers, ...machines }: ExplainedPlan): string[] {
-  return [...describePlan(plan), '', ...layers.map(describeLayer), '', ...describeMachines(machines)];
+  const runs = (phases: readonly string[]): boolean =>
+    layers.some(({ phase, state }) => state === 'will-run' && phases.includes(phase));
+  const started = machines.machines.filter(({ phase }) =>
+    runs(phase === 'install' ? ['install'] : ['provision', 'seal']),
+  );
+  const lines = describeMachines({ ...machines, machines: started });
+  return [...describePlan(plan), '', ...layers.map(describeLayer), '', ...lines];
 }
 
 function describeLayer({ title, state, because }: ExplainedLayer): string {
