@@ -1,4 +1,12 @@
-import { type ExitStatus, InputError, InterruptedError, KvmimgError, messageOf, type Problem } from '../errors.ts';
+import {
+  type ExitStatus,
+  InputError,
+  InterruptedError,
+  KvmimgError,
+  messageOf,
+  type Problem,
+  systemErrorCode,
+} from '../errors.ts';
 
 /** What a person reads about a failure, and the exit status that goes with it. */
 export interface RenderedError {
@@ -6,11 +14,29 @@ export interface RenderedError {
   readonly exitStatus: ExitStatus;
 }
 
+/**
+ * What the operating system refuses anywhere, at any moment, when the host has come to an end of something. Where a
+ * module knows better what that means, it says so itself.
+ */
+const exhausted: Readonly<Record<string, readonly [message: string, hint: string]>> = {
+  ENOSPC: [
+    'No space is left on the disk of the cache or of the output folder.',
+    'Free some there, or choose folders on another disk (KVMIMG_CACHE_DIR, --output). Then build again: it goes on where it was.',
+  ],
+  EDQUOT: ['The disk quota of this user is used up.', 'Free some space, or choose folders on another disk.'],
+  EMFILE: ['This process may not open more files.', 'Raise the limit (ulimit -n).'],
+  ENFILE: ['This host has no more open files to give.', 'End what has many files open.'],
+  ENOMEM: ['This host has no memory left.', 'End something, or build with less memory.'],
+};
+
 /** The one place where errors become text. Anything but an expected error is a bug of kvmimg. */
 export function renderError(error: unknown): RenderedError {
   if (error instanceof InputError) return { text: error.problems.map(renderProblem).join('\n'), exitStatus: 2 };
   if (error instanceof InterruptedError) return { text: error.message, exitStatus: 130 };
   if (error instanceof KvmimgError) return { text: renderExpected(error), exitStatus: error.exitStatus };
+  const [message, hint] = exhausted[systemErrorCode(error) ?? ''] ?? [];
+  if (message)
+    return { text: renderExpected(new KvmimgError({ code: 'exhausted', message, hint, cause: error })), exitStatus: 1 };
   return { text: renderBug(error), exitStatus: 1 };
 }
 

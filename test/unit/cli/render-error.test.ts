@@ -45,6 +45,14 @@ describe('renderError', () => {
     expect(renderError(new InterruptedError('SIGINT'))).toEqual({ text: 'Interrupted by SIGINT.', exitStatus: 130 });
   });
 
+  it('calls a full disk a full disk, wherever it is met', () => {
+    const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+    const { text, exitStatus } = renderError(full);
+    expect(text).toMatch(/^error: No space is left on the disk of the cache .*\n {2}cause: ENOSPC/);
+    expect(text).toContain('KVMIMG_CACHE_DIR');
+    expect(exitStatus).toBe(1);
+  });
+
   it.each([
     [
       'an error',
