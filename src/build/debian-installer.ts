@@ -34,7 +34,7 @@ export interface BuildKeys {
 export interface DebianBootSet {
   /** The initrd with the key of this build's udeb index. */
   readonly initrdPath: string;
-  /** What the mirror seems to hold in addition, by path: the signed udeb index and the pinned udebs. */
+  /** What the mirror seems to hold, by path: the signed udeb index, the pinned udebs, a word about the architecture. */
   readonly local: ReadonlyMap<string, Uint8Array | string>;
 }
 
@@ -58,11 +58,19 @@ export async function makeDebianBootSet(plan: Plan, media: DebianMedia, workDir:
   const overlay = makeInitrdOverlay([{ path: 'usr/share/keyrings/archive.gpg', mode: 0o644, content: keyring }]);
   await writeInitrd(media.initrdPath, overlay, initrdPath);
   const index = await makeUdebIndex(plan.lock, { skip: plan.distro.skipUdebs, buildKey });
-  const entries = [...index, ...media.udebs].map(([path, content]): [string, Uint8Array | string] => [
-    `debian/${path}`,
-    content,
-  ]);
+  const entries = [...index, ...media.udebs, makeArchRelease(plan)].map(
+    ([path, content]): [string, Uint8Array | string] => [`debian/${path}`, content],
+  );
   return { initrdPath, local: new Map(entries) };
+}
+
+/**
+ * What choose-mirror asks about the architecture, unsigned, and nobody else reads. A mirror that is in the middle of an
+ * update may have one that its index does not name, which would end the install for nothing.
+ */
+function makeArchRelease({ distro, recipe }: Plan): readonly [path: string, content: string] {
+  const path = `dists/${distro.codename}/main/binary-${recipe.arch}/Release`;
+  return [path, `Origin: Debian\nComponent: main\nArchitecture: ${recipe.arch}\n`];
 }
 
 /**
