@@ -34,7 +34,7 @@ export interface BuildKeys {
 export interface DebianBootSet {
   /** The initrd with the key of this build's udeb index. */
   readonly initrdPath: string;
-  /** What the mirror seems to hold, by path: the signed udeb index, the pinned udebs, a word about the architecture. */
+  /** What the mirror seems to hold, by path, as content or the path of a file: the signed udeb index, the pinned udebs, a word about the architecture. */
   readonly local: ReadonlyMap<string, Uint8Array | string>;
 }
 
@@ -68,9 +68,9 @@ export async function makeDebianBootSet(plan: Plan, media: DebianMedia, workDir:
  * What choose-mirror asks about the architecture, unsigned, and nobody else reads. A mirror that is in the middle of an
  * update may have one that its index does not name, which would end the install for nothing.
  */
-function makeArchRelease({ distro, recipe }: Plan): readonly [path: string, content: string] {
+function makeArchRelease({ distro, recipe }: Plan): readonly [path: string, content: Uint8Array] {
   const path = `dists/${distro.codename}/main/binary-${recipe.arch}/Release`;
-  return [path, `Origin: Debian\nComponent: main\nArchitecture: ${recipe.arch}\n`];
+  return [path, Buffer.from(`Origin: Debian\nComponent: main\nArchitecture: ${recipe.arch}\n`)];
 }
 
 /**
