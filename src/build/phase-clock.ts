@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import type { PhaseName, Progress } from '../progress/events.ts';
+import { type PhaseName, type Progress, phaseNames } from '../progress/events.ts';
 import type { Timings } from './timings.ts';
 
 /** Runs phases, tells progress about each, and keeps their seconds. */
@@ -8,7 +8,7 @@ export interface PhaseClock {
   readonly run: <T>(phase: PhaseName, title: string, work: (tell: Tell) => Promise<T>) => Promise<T>;
   /** Tells the end of the last phase. */
   readonly finish: () => void;
-  /** Wall seconds of the work of each phase that went well. */
+  /** Wall seconds of the work of each phase that went well, and of the one that is at work, so far. */
   readonly seconds: () => Partial<Record<PhaseName, number>>;
 }
 
@@ -17,8 +17,12 @@ export type Tell = (activity: string, fraction?: number) => void;
 
 export function makePhaseClock(progress: Progress, timings: Timings): PhaseClock {
   const spentMs: Partial<Record<PhaseName, number>> = {};
-  const secondsOf = (phase: PhaseName): number => Math.round((spentMs[phase] ?? 0) / 100) / 10;
   let current: PhaseName | undefined;
+  let workingSinceMs: number | undefined;
+  const secondsOf = (phase: PhaseName): number => {
+    const workingMs = phase === current && workingSinceMs !== undefined ? performance.now() - workingSinceMs : 0;
+    return Math.round(((spentMs[phase] ?? 0) + workingMs) / 100) / 10;
+  };
   const finish = (): void => {
     if (current) progress({ type: 'phase-finished', phase: current, seconds: secondsOf(current) });
     current = undefined;
@@ -32,18 +36,24 @@ export function makePhaseClock(progress: Progress, timings: Timings): PhaseClock
   };
   return {
     finish,
-    seconds: () => Object.fromEntries(Object.keys(spentMs).map((phase) => [phase, secondsOf(phase as PhaseName)])),
+    seconds: () => {
+      const phases = phaseNames.filter((phase) => phase in spentMs || phase === current);
+      return Object.fromEntries(phases.map((phase) => [phase, secondsOf(phase)]));
+    },
     run: async (phase, title, work) => {
       enter(phase, title);
       const startMs = performance.now();
+      workingSinceMs = startMs;
       const spent = (): number => (spentMs[phase] ?? 0) + performance.now() - startMs;
       try {
         const result = await work((activity, fraction) =>
           progress({ type: 'phase-progress', phase, activity, ...(fraction === undefined ? {} : { fraction }) }),
         );
         spentMs[phase] = spent();
+        workingSinceMs = undefined;
         return result;
       } catch (error) {
+        workingSinceMs = undefined;
         current = undefined;
         progress({ type: 'phase-failed', phase, seconds: Math.round(spent() / 100) / 10 });
         throw error;

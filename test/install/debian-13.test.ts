@@ -47,6 +47,7 @@ describe('debian-13, the whole way', () => {
       ['manifest.json', 'ova', 'qcow2', 'raw', 'vmdk'].map((name) => `debian-13.${name}`),
     );
     const { seconds } = await readManifest(file('manifest.json'));
+    expect(Object.keys(seconds)).toEqual(['media', 'install', 'seal', 'verify', 'export']);
     for (const [phase, value] of Object.entries(seconds)) console.info(`${phase}: ${value} s`);
   });
 
