@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { InputError, messageOf } from '../errors.ts';
 import { withFileLock } from '../host/file-lock.ts';
 import { sweepLeftovers } from '../host/sweep.ts';
-import { type Layer, type LayerStore, openLayerStore } from '../layer/store.ts';
+import { type Layer, openLayerStore } from '../layer/store.ts';
 import { withScope } from '../lifecycle/scope.ts';
 import type { Plan } from '../plan/plan.ts';
 import { type Progress, phaseNames } from '../progress/events.ts';
@@ -61,10 +61,10 @@ export async function buildImage(plan: Plan, options: BuildOptions): Promise<Bui
     tellInfo(progress, `removed what ${removed.length} earlier builds had left when they were killed`);
   }
   if (states.every(({ state }) => state === 'cached')) {
-    progress({ type: 'log', level: 'info', message: 'everything is there already, of an earlier build' });
+    tellInfo(progress, 'everything is there already, of an earlier build');
     await Promise.all(states.map(({ layer }) => layer && store.touch(layer)));
     const reused = states.map(({ planned }) => planned.title);
-    return { files: await filesOfCached(plan, store, states), reused, cached: true };
+    return { files: filesOfCached(plan, states), reused, cached: true };
   }
   const firstToRun = states.find(({ state }) => state === 'will-run');
   if (firstToRun) tellInfo(progress, `${firstToRun.planned.title} will run, because ${firstToRun.because}`);
@@ -95,21 +95,12 @@ function checkStates(plan: Plan, states: readonly LayerState[]): void {
   if (problems.length > 0) throw new InputError(problems);
 }
 
-async function filesOfCached(plan: Plan, store: LayerStore, states: readonly LayerState[]): Promise<string[]> {
+/** The files, or the last disk of a build that writes none. */
+function filesOfCached(plan: Plan, states: readonly LayerState[]): readonly string[] {
   const files = states.flatMap(({ delivered }) => (delivered ? [delivered.path] : []));
   if (files.length > 0) return [...files, plan.manifestPath];
-  const disk = await diskOf(plan, store);
+  const disk = states.findLast(({ layer }) => layer?.record.disk)?.layer;
   return disk ? [disk.diskPath] : [];
-}
-
-/** The last layer with a disk. */
-async function diskOf(plan: Plan, store: LayerStore): Promise<Layer | undefined> {
-  let disk: Layer | undefined;
-  for (const { key, phase } of plan.layers) {
-    if (phase === 'verify' || phase === 'export') continue;
-    disk = await store.find({ key, ...(disk ? { parentId: disk.record.id } : {}) });
-  }
-  return disk;
 }
 
 async function buildAndExport(run: BuildRun, progress: Progress): Promise<BuildResult> {
@@ -176,7 +167,9 @@ async function exportOnce(run: BuildRun, { chain, verified, sealed }: Finished, 
     };
     if (exports.missing.length === 0) await describe(exports.present);
     else {
-      await clock.run('export', 'Write the files', (tell) => writeExports(run, sealed, exports, { tell, describe }));
+      await clock.run('export', 'Write the files', (tell) =>
+        writeExports(run, { sealed, ...exports }, { tell, describe }),
+      );
     }
     return [...plan.outputs.map((output) => output.path), plan.manifestPath];
   });

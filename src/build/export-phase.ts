@@ -54,8 +54,7 @@ function checkWay(plan: Plan, missing: readonly PlannedLayer[], own: readonly De
  */
 export async function writeExports(
   run: BuildRun,
-  sealed: Layer,
-  { missing, present }: PendingExports,
+  { sealed, missing, present }: PendingExports & { readonly sealed: Layer },
   { tell, describe }: { readonly tell: Tell; readonly describe: (files: readonly BuiltFile[]) => Promise<void> },
 ): Promise<void> {
   const { plan, signal } = run;

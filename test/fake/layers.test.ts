@@ -133,6 +133,7 @@ describe('a build after a build', { timeout: timeoutMs }, () => {
     expect(installed.exitCode, installed.said).toBe(0);
     expect(installed.boots).toBe(1);
     expect(installed.printed).toMatch(/\/layers\/[0-9a-f]{64}\/[0-9a-f-]{36}\/disk\.qcow2\n$/);
+    expect((await build({}, ['--until', 'install'])).printed).toBe(installed.printed);
     expect((await build({}, ['--until', 'provision'])).boots).toBe(1);
     expect((await build({}, ['--only', 'seal'])).boots).toBe(1);
     expect((await build({}, [])).boots).toBe(1);
