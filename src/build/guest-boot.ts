@@ -119,7 +119,8 @@ interface AptOptions {
 async function pointAptAtBuild(run: BuildRun, guest: SshSession, { sourcesOf, signal }: AptOptions): Promise<void> {
   const { codename } = run.plan.distro;
   const root = run.services.guestRoot;
-  await guest.runAsRoot(['sh', '-c', moveAptTo, 'sh', root], { signal });
+  // By standard input: the address holds the token, and command lines are for everybody on the host to read.
+  await guest.runAsRoot(['sh', '-s'], { input: `root='${root}'${moveApt}`, signal });
   if (sourcesOf === 'build') return;
   const lines = [
     `deb ${root}/debian ${codename} main`,
@@ -134,16 +135,15 @@ async function pointAptAtBuild(run: BuildRun, guest: SshSession, { sourcesOf, si
 }
 
 /** apt names what it has read of `http://10.0.2.2:PORT/TOKEN/debian` `10.0.2.2:PORT_TOKEN_debian_...`. */
-const moveAptTo = `
-sed -i -E "s#http://10\\.0\\.2\\.2:[0-9]+/[0-9a-f]{32}/#$1/#" /etc/apt/sources.list 2>/dev/null
+const moveApt = `
+sed -i -E "s#http://10\\.0\\.2\\.2:[0-9]+/[0-9a-f]{32}/#$root/#" /etc/apt/sources.list 2>/dev/null
 cd /var/lib/apt/lists || exit 0
-new=$(printf '%s' "\${1#http://}" | tr / _)
+new=$(printf '%s' "\${root#http://}" | tr / _)
 for file in 10.0.2.2:*_*_*; do
   [ -e "$file" ] || continue
   rest=\${file#*_}
   mv "$file" "\${new}_\${rest#*_}"
-done
-true`;
+done`;
 
 /** What `norandmaps` does for the installer's kernel (see tcgKernelArguments), for as long as this boot lasts. */
 async function speedUpEmulation(guest: SshSession, signal: AbortSignal): Promise<void> {

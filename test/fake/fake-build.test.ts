@@ -59,6 +59,9 @@ describe('a build with the fake QEMU', () => {
       ['boot', true],
     ]);
     expect(await site.leftovers(outputs)).toEqual([]);
+    const commandLines = await site.commandLines();
+    expect(commandLines.filter((line) => line.includes('sudo'))).not.toEqual([]);
+    expect(commandLines.filter((line) => /10\.0\.2\.2|PRIVATE KEY/.test(line))).toEqual([]);
   });
 
   it('marks the disk alike for the same recipe, and otherwise for another answer to the installer', async () => {

@@ -34,6 +34,8 @@ export interface FakeSite {
   readonly journalOf: (rawPath: string) => Promise<string[]>;
   /** The machines that were started at this site, oldest first; the accelerator probe is none. */
   readonly machineStarts: () => Promise<MachineStart[]>;
+  /** Command lines of QEMU and of what ran by SSH, which anybody on the host could have read. */
+  readonly commandLines: () => Promise<string[]>;
   /** Waits until the fake QEMU has logged this, such as an entry of the journal: `unfinished script 01234567`. */
   readonly untilLogged: (text: string) => Promise<void>;
   /** What a build has left behind: work folders, locks, files in the output folder but these, processes. */
@@ -120,7 +122,12 @@ export async function makeFakeSite(): Promise<FakeSite> {
     },
     journalOf: readJournal,
     untilLogged: (text) => untilLogged(root, text),
-    machineStarts: () => readMachineStarts(root),
+    machineStarts: async () => (await readLog(root)).filter((entry): entry is MachineStart => 'machine' in entry),
+    commandLines: async () =>
+      (await readLog(root)).flatMap((entry) => {
+        if ('argv' in entry) return [entry.argv.join(' ')];
+        return 'guest' in entry ? [entry.guest] : [];
+      }),
     leftovers: (outputs = []) => findLeftovers(site, outputs),
     close: async () => {
       for (const { child } of started) child.kill('SIGKILL');
@@ -252,10 +259,12 @@ async function untilLogged(root: string, text: string): Promise<void> {
   }
 }
 
-async function readMachineStarts(root: string): Promise<MachineStart[]> {
+type LogEntry = MachineStart | { readonly argv: readonly string[] } | { readonly guest: string };
+
+async function readLog(root: string): Promise<LogEntry[]> {
   const text = await readFile(logPath(root), 'utf8').catch(() => '');
-  const entries = text.split('\n').filter((line) => line.includes('"machine":'));
-  return entries.map((line) => JSON.parse(line) as MachineStart);
+  const lines = text.split('\n').filter((line) => line !== '');
+  return lines.map((line) => JSON.parse(line) as LogEntry);
 }
 
 async function findLeftovers({ cacheDir, outDir, root }: Site, outputs: readonly string[]): Promise<string[]> {

@@ -160,7 +160,7 @@ describe('debian-13, the whole way', () => {
     expect(keysOf(one?.hostKeys).filter((key) => keysOf(other?.hostKeys).includes(key))).toEqual([]);
   });
 
-  testBuiltAgain({ cacheDir: () => cacheDir, first: () => first });
+  testBuiltAgain({ cacheDir: () => cacheDir });
 
   describe('stopped in the middle', () => {
     it('ends with 130 on Ctrl-C and leaves nothing', async () => {
