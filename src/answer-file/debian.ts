@@ -1,29 +1,11 @@
-import { buildUserName, diskSerial, type Plan } from '../plan/plan.ts';
+import { buildUserName, diskSerial, type Plan, udebSuite } from '../plan/plan.ts';
+import { planOf } from '../plan/plan-of.ts';
 import { quoteShellWord } from '../process/quote-command.ts';
-import type { Recipe } from '../recipe/schema.ts';
+import { splitKeyboard } from './keyboard.ts';
 import { quoteDebconf } from './quote-debconf.ts';
+import { callbackUrl, hostOf, type RunFacts, seedUrl } from './run-facts.ts';
 import { fillTemplate, type Quote, readTemplate } from './template.ts';
-
-/** What a run of the build knows and the plan does not: addresses as the guest reaches them, and the build's keys. */
-export interface DebianRunFacts {
-  /** The files below are served under it: `http://10.0.2.2:PORT/TOKEN`. No final slash. */
-  readonly seedUrl: string;
-  /** `<callbackUrl>/early` and so on are requested at the points of the install. No final slash. */
-  readonly callbackUrl: string;
-  /** `10.0.2.2:PORT`, with the path of the mirror there (`/debian`). */
-  readonly mirrorHost: string;
-  readonly mirrorPath: string;
-  readonly securityHost: string;
-  readonly securityPath: string;
-  /** The suite of the pinned udebs, on the same mirror. */
-  readonly udebSuite: string;
-  readonly syslogHost: string;
-  readonly syslogPort: number;
-  /** OpenSSH public key of the build's user: `ssh-ed25519 AAAA...`. */
-  readonly buildUserKey: string;
-  /** The guest's host key while it is built, so that the first connection is verified. */
-  readonly hostKey: { readonly privateKey: string; readonly publicKey: string };
-}
+import type { AnswerFileWriter } from './writer.ts';
 
 /** The answer file and the scripts that it fetches, by the name they are served under. */
 export const debianFileNames = ['preseed.cfg', 'early.sh', 'pkgdetails.sh', 'base.sh', 'late.sh'] as const;
@@ -47,40 +29,43 @@ export async function loadDebianTemplates(): Promise<DebianFiles> {
  *
  * @throws KvmimgError `answer-file-value` for a value that the format cannot carry.
  */
-export function renderDebianAnswerFile(plan: Plan, run: DebianRunFacts, templates: DebianFiles): DebianFiles {
-  const { recipe, distro } = plan;
+export function renderDebianAnswerFile(anyPlan: Plan, run: RunFacts, templates: DebianFiles): DebianFiles {
+  const { recipe, distro, media } = planOf(anyPlan, 'debian', 'netboot');
   const fill = (name: keyof DebianFiles, quote: Quote, values: Readonly<Record<string, string>>): string =>
     fillTemplate(templates[name], values, quote);
-  const { seedUrl, callbackUrl } = run;
+  const keyboard = splitKeyboard(recipe.keyboard);
+  const urls = { seedUrl: seedUrl(run), callbackUrl: callbackUrl(run) };
+  const [host = '', ...folders] = run.guestRoot.replace('http://', '').split('/');
+  const root = folders.map((folder) => `/${folder}`).join('');
   const mirrors = {
-    mirrorUrl: `http://${run.mirrorHost}${run.mirrorPath}`,
-    securityUrl: `http://${run.securityHost}${run.securityPath}`,
+    mirrorUrl: `${run.guestRoot}/debian`,
+    securityUrl: `${run.guestRoot}/debian-security`,
     codename: distro.codename,
   };
   return {
     'preseed.cfg': fill('preseed.cfg', quoteDebconf, {
-      seedUrl,
-      callbackUrl,
-      mirrorHost: run.mirrorHost,
-      mirrorPath: run.mirrorPath,
-      securityHost: run.securityHost,
-      securityPath: run.securityPath,
-      udebSuite: run.udebSuite,
+      ...urls,
+      mirrorHost: host,
+      mirrorPath: `${root}/debian`,
+      securityHost: host,
+      securityPath: `${root}/debian-security`,
+      udebSuite: media.lock.udebs.length > 0 ? udebSuite : distro.codename,
       codename: distro.codename,
       timezone: recipe.timezone,
-      packages: debianPackages(plan).join(' '),
+      packages: debianPackages(anyPlan).join(' '),
     }),
-    'early.sh': fill('early.sh', quoteShellWord, { seedUrl, callbackUrl, diskSerial }),
+    'early.sh': fill('early.sh', quoteShellWord, { ...urls, diskSerial }),
     'pkgdetails.sh': fill('pkgdetails.sh', quoteShellWord, { basePackages: distro.basePackages.join(' ') }),
     'base.sh': fill('base.sh', quoteShellWord, {
       ...mirrors,
-      callbackUrl,
+      callbackUrl: urls.callbackUrl,
       hostPrivateKey: run.hostKey.privateKey.trimEnd(),
       hostPublicKey: run.hostKey.publicKey,
-      ...keyboardValues(recipe),
+      keyboardLayout: keyboard.layout,
+      keyboardVariant: keyboard.variant,
     }),
     'late.sh': fill('late.sh', quoteShellWord, {
-      callbackUrl,
+      callbackUrl: urls.callbackUrl,
       buildUser: buildUserName,
       buildUserKey: run.buildUserKey,
       locale: recipe.locale,
@@ -97,13 +82,13 @@ export function renderDebianAnswerFile(plan: Plan, run: DebianRunFacts, template
  */
 export function debianKernelArguments(
   plan: Plan,
-  run: DebianRunFacts,
+  run: RunFacts,
   machineArguments: readonly string[] = [],
 ): readonly string[] {
   return [
     'auto=true',
     'priority=critical',
-    `url=${run.seedUrl}/preseed.cfg`,
+    `url=${seedUrl(run)}/preseed.cfg`,
     `hostname=${plan.recipe.hostname}`,
     'domain=',
     'interface=auto',
@@ -111,7 +96,7 @@ export function debianKernelArguments(
     // The text frontend prints a question as plain lines on the console, where it is seen.
     'DEBIAN_FRONTEND=text',
     'console=ttyS0',
-    `log_host=${run.syslogHost}`,
+    `log_host=${hostOf(run)}`,
     `log_port=${run.syslogPort}`,
     // QEMU's user network has no IPv6 here; without this netcfg waits for a router.
     'ipv6.disable=1',
@@ -133,8 +118,9 @@ export function debianPackages({ recipe, distro }: Pick<Plan, 'recipe' | 'distro
   ];
 }
 
-/** `de(nodeadkeys)` is layout `de`, variant `nodeadkeys`. */
-function keyboardValues({ keyboard }: Recipe): { keyboardLayout: string; keyboardVariant: string } {
-  const [, layout = keyboard, variant = ''] = /^([^(]+)(?:\((.*)\))?$/.exec(keyboard) ?? [];
-  return { keyboardLayout: layout, keyboardVariant: variant };
-}
+export const debianWriter: AnswerFileWriter = {
+  fileNames: debianFileNames,
+  loadTemplates: loadDebianTemplates,
+  render: (plan, run, templates) => renderDebianAnswerFile(plan, run, templates as DebianFiles),
+  kernelArguments: debianKernelArguments,
+};

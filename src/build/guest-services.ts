@@ -4,10 +4,10 @@ import type { WatchedMachine } from '../machine/machine-watch.ts';
 import { openMirrorCache } from '../media/mirror-cache.ts';
 import type { MirrorStats } from '../media/mirror-stats.ts';
 import type { Plan } from '../plan/plan.ts';
+import { mirrorProbes, upstreamsOf } from '../plan/upstreams.ts';
 import { type SeedServer, startSeedServer } from '../seed-server/seed-server.ts';
 import { startSyslogReceiver } from '../seed-server/syslog-receiver.ts';
-import { findCallbackFailure } from './debian-installer.ts';
-import type { InstallerMessage } from './installer-voice.ts';
+import type { InstallerCallback, InstallerMessage } from './installers/installer-voice.ts';
 import type { MediaAccess } from './media-access.ts';
 
 /** What a build's guests reach on the host, all of it on 127.0.0.1 below one random token, for as long as the build. */
@@ -15,12 +15,12 @@ export interface GuestServices {
   /** For the guest: `http://10.0.2.2:PORT/TOKEN`, without a final slash. */
   readonly guestRoot: string;
   readonly syslogPort: number;
-  /** Serves these under `seed/`. */
-  readonly serveFiles: (files: Iterable<readonly [name: string, content: string]>) => void;
+  /** Serves these under `seed/`, by name. */
+  readonly serveFiles: (files: Readonly<Record<string, string>>) => void;
   /** What the mirror seems to hold in addition, by path: content, or the path of a file. */
   readonly addToMirror: (entries: Iterable<readonly [path: string, content: Uint8Array | string]>) => void;
   /** From now on requests and log lines are signs of life of this machine, and failures are its failures. */
-  readonly attach: (watched: WatchedMachine, onMessage?: (message: InstallerMessage) => void) => void;
+  readonly attach: (watched: WatchedMachine, listener?: InstallerListener) => void;
   /** Asks the mirrors for their indices before a guest does. @throws KvmimgError that says what is wrong with one. */
   readonly checkMirrors: () => Promise<void>;
   readonly mirrorStats: () => MirrorStats;
@@ -28,9 +28,15 @@ export interface GuestServices {
   readonly requestLines: () => readonly string[];
 }
 
+/** Who hears what an installer says. */
+export interface InstallerListener {
+  readonly onMessage: (message: InstallerMessage) => void;
+  readonly onCallback: (callback: InstallerCallback) => void;
+}
+
 interface Audience {
   readonly watched: WatchedMachine;
-  readonly onMessage: ((message: InstallerMessage) => void) | undefined;
+  readonly listener: InstallerListener | undefined;
 }
 
 export async function startGuestServices(
@@ -46,7 +52,7 @@ export async function startGuestServices(
   const mirror = openMirrorCache({
     ...access,
     cacheDir: plan.cacheDir,
-    upstreams: { debian: plan.mirrors.build, 'debian-security': plan.mirrors.buildSecurity },
+    upstreams: upstreamsOf(plan),
     local,
     signal,
     onUpstreamFailure: ({ error }) => {
@@ -58,40 +64,33 @@ export async function startGuestServices(
     scope,
     onMessage: ({ tag = '', text }) => {
       audience?.watched.sign();
-      audience?.onMessage?.({ tag, text });
+      audience?.listener?.onMessage({ tag, text });
     },
   });
   const seed = await startSeedServer({
     scope,
     routes: [
       { prefix: 'seed', handle: ({ path }) => serveText(files.get(path.slice('seed/'.length))) },
-      ...['debian', 'debian-security'].map((prefix) => ({ prefix, handle: mirror.handle })),
+      ...Object.keys(upstreamsOf(plan)).map((prefix) => ({ prefix, handle: mirror.handle })),
     ],
     onRequest: () => audience?.watched.sign(),
-    onCallback: (name) => {
-      const failure = findCallbackFailure(name);
-      if (failure) audience?.watched.fail(failure);
-    },
+    onCallback: (name, body) => audience?.listener?.onCallback({ name, body }),
     onError: (error, path) => options.warn(`The request of the guest for ${path} failed: ${String(error)}`),
   });
   return {
     guestRoot: seed.guestUrl('').replace(/\/$/, ''),
     syslogPort: syslog.port,
     serveFiles: (entries) => {
-      for (const [name, content] of entries) files.set(name, content);
+      for (const [name, content] of Object.entries(entries)) files.set(name, content);
     },
     addToMirror: (entries) => {
       for (const [path, content] of entries) local.set(path, content);
     },
-    attach: (watched, onMessage) => {
-      audience = { watched, onMessage };
+    attach: (watched, listener) => {
+      audience = { watched, listener };
     },
     checkMirrors: async () => {
-      const { codename } = plan.distro;
-      for (const path of [
-        `debian/dists/${codename}/InRelease`,
-        `debian-security/dists/${codename}-security/InRelease`,
-      ]) {
+      for (const path of mirrorProbes(plan)) {
         const { status } = await mirror.handle({ method: 'HEAD', path });
         if (status !== 200) throw lastFailure ?? mirrorWithoutSuite(plan, path, status);
       }
@@ -102,7 +101,7 @@ export async function startGuestServices(
 }
 
 function mirrorWithoutSuite(plan: Plan, path: string, status: number): KvmimgError {
-  const base = path.startsWith('debian/') ? plan.mirrors.build : plan.mirrors.buildSecurity;
+  const base = upstreamsOf(plan)[path.slice(0, path.indexOf('/'))];
   return new KvmimgError({
     code: 'mirror-without-suite',
     message: `The mirror ${base} does not have ${plan.distro.title}: ${path.slice(path.indexOf('/') + 1)} answers ${status}.`,

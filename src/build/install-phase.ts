@@ -3,21 +3,13 @@ import { join } from 'node:path';
 import { createDisk } from '../disk/qemu-img.ts';
 import { makeSshKeyPair } from '../guest/ssh-keys.ts';
 import { withScope } from '../lifecycle/scope.ts';
-import { tcgKernelArguments } from '../machine/machine-spec.ts';
 import { startWatchedMachine } from '../machine/machine-watch.ts';
 import type { LayerProduct } from './build-layers.ts';
 import { type BuildRun, limitsOf } from './build-run.ts';
-import {
-  type BuildKeys,
-  type DebianMedia,
-  fetchDebianMedia,
-  makeDebianAnswer,
-  makeDebianBootSet,
-  makeDebianRunFacts,
-} from './debian-installer.ts';
-import { debianVoice } from './debian-voice.ts';
 import { explainFailure } from './failure-report.ts';
-import type { InstallerMessage } from './installer-voice.ts';
+import type { BuildKeys, InstallBoot } from './installers/family-installer.ts';
+import type { InstallerMessage } from './installers/installer-voice.ts';
+import { installers } from './installers/installers.ts';
 import { makeInstallMachine } from './machine-specs.ts';
 import type { PhaseClock, Tell } from './phase-clock.ts';
 
@@ -28,12 +20,13 @@ import type { PhaseClock, Tell } from './phase-clock.ts';
  * @throws KvmimgError of whatever stopped it, with the installer's log, the serial console and a screenshot.
  */
 export async function install(run: BuildRun, clock: PhaseClock): Promise<LayerProduct> {
-  const media = await clock.run('media', "Fetch the installer's files", async (tell) => {
+  const installer = installers[run.plan.distro.family];
+  const makeBoot = await clock.run('media', "Fetch the installer's files", async (tell) => {
     tell('asking the mirror');
     await run.services.checkMirrors();
     const onProgress = (done: number, total: number | undefined): void =>
       tell('fetching', total ? done / total : undefined);
-    return fetchDebianMedia(run.plan, run.access, { signal: run.signal, onProgress });
+    return installer.fetchMedia(run, { signal: run.signal, onProgress });
   });
   const folder = join(run.workDir, 'install');
   const diskPath = join(folder, 'disk.qcow2');
@@ -41,51 +34,52 @@ export async function install(run: BuildRun, clock: PhaseClock): Promise<LayerPr
   await clock.run('install', 'Run the installer', async (tell) => {
     const keys = await makeBuildKeys(folder, run.signal);
     await createDisk({ path: diskPath, format: 'qcow2', sizeBytes: run.plan.recipe.disk.size });
-    await runInstaller(run, { media, keys, diskPath, tell });
+    await runInstaller(run, { makeBoot: () => makeBoot(keys), diskPath, tell });
   });
   const { media: mediaSeconds = 0, install: installSeconds = 0 } = clock.seconds();
   return { folder, facts: {}, seconds: Math.round((mediaSeconds + installSeconds) * 10) / 10 };
 }
 
 interface InstallParts {
-  readonly media: DebianMedia;
-  readonly keys: BuildKeys;
+  readonly makeBoot: () => Promise<InstallBoot>;
   readonly diskPath: string;
   readonly tell: Tell;
 }
 
-function runInstaller(run: BuildRun, { media, keys, diskPath, tell }: InstallParts): Promise<void> {
-  const { plan, services } = run;
+function runInstaller(run: BuildRun, { makeBoot, diskPath, tell }: InstallParts): Promise<void> {
+  const { services } = run;
+  const { voice } = installers[run.plan.distro.family];
   const log: string[] = [];
   return withScope(async (scope) => {
     await run.takeRoom(scope, tell);
     run.countBoot();
-    const bootSet = await makeDebianBootSet(plan, media, run.workDir);
-    services.addToMirror(bootSet.local);
-    const facts = makeDebianRunFacts(services.guestRoot, services.syslogPort, keys);
-    const answer = await makeDebianAnswer(plan, facts, run.decision.accel === 'tcg' ? tcgKernelArguments : []);
-    services.serveFiles(answer.files);
-    const { kernelPath } = media;
-    const { initrdPath } = bootSet;
-    const watched = await startWatchedMachine(
-      makeInstallMachine(run.hardware, diskPath, { kernelPath, initrdPath, kernelArguments: answer.kernelArguments }),
-      {
-        binary: run.qemuBinary,
-        workDir: join(run.workDir, 'install-machine'),
-        scope,
-        signal: run.signal,
-        silenceLimitMs: limitsOf(run).silenceMs,
-        findSerialFailure: debianVoice.findSerialFailure,
-        isIdleLine: debianVoice.isIdleLine,
-      },
-    );
+    const boot = await makeBoot();
+    services.addToMirror(boot.local ?? []);
+    services.serveFiles(boot.files);
+    const watched = await startWatchedMachine(makeInstallMachine(run.hardware, diskPath, boot), {
+      binary: run.qemuBinary,
+      workDir: join(run.workDir, 'install-machine'),
+      scope,
+      signal: run.signal,
+      silenceLimitMs: limitsOf(run).silenceMs,
+      findSerialFailure: voice.findSerialFailure,
+      isIdleLine: voice.isIdleLine,
+    });
     const { machine } = watched;
-    services.attach(watched, (message: InstallerMessage) => {
+    const onMessage = (message: InstallerMessage): void => {
       log.push(`${message.tag}: ${message.text}`);
-      const activity = debianVoice.readActivity(message);
+      const activity = voice.readActivity(message);
       if (activity) tell(activity.activity, activity.fraction);
-      const failure = debianVoice.findFailure(message);
+      const failure = voice.findFailure(message);
       if (failure) watched.fail(failure);
+    };
+    services.attach(watched, {
+      onMessage,
+      onCallback: (callback) => {
+        voice.readCallback?.(callback).forEach(onMessage);
+        const failure = voice.findCallbackFailure(callback);
+        if (failure) watched.fail(failure);
+      },
     });
     try {
       await watched.untilPoweredOff();

@@ -14,12 +14,17 @@ export function cpusFor(accel: MachineSpec['accel'], wanted: number): number {
 }
 
 /** The machine that runs the installer, on an empty disk. */
-export function makeInstallMachine(hardware: BuildHardware, diskPath: string, directBoot: DirectBoot): MachineSpec {
+export function makeInstallMachine(
+  hardware: BuildHardware,
+  diskPath: string,
+  { kernelPath, initrdPath, kernelArguments, cdroms = [] }: DirectBoot & { readonly cdroms?: readonly string[] },
+): MachineSpec {
   return {
     ...hardware,
     disks: [{ path: diskPath, format: 'qcow2', bus: 'virtio', cache: 'unsafe', serial: diskSerial }],
     network: { nic: 'virtio-net-pci', sshForward: false },
-    directBoot,
+    directBoot: { kernelPath, initrdPath, kernelArguments },
+    cdroms,
     noReboot: true,
   };
 }

@@ -1,7 +1,7 @@
 import { open, readFile, rename } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { distrosDir, findDistro, findKeyring, listDistroIds } from '../distro/catalogue.ts';
-import type { Distro, InstallerLock } from '../distro/schema.ts';
+import type { DistroOf, InstallerLock } from '../distro/schema.ts';
 import { InputError, KvmimgError, messageOf } from '../errors.ts';
 import { findHostMirrors } from '../host/apt-sources.ts';
 import { findCacheDir } from '../host/cache-dir.ts';
@@ -26,6 +26,10 @@ export async function lock(id: string, flags: LockFlags, context: CommandContext
     const hint = suggestName(id, await listDistroIds());
     throw new InputError([{ place: id, message: `there is no distro ${id}`, hint }]);
   }
+  if (distro.family !== 'debian') {
+    const message = `the installer of ${distro.title} needs no lock: its media are known by their digests`;
+    throw new InputError([{ place: id, message }]);
+  }
   const made = await fetchLock(distro, flags, context);
   const name = distro.installerLocks[flags.arch] ?? `${id}-${flags.arch}.lock.json`;
   const path = flags.output === undefined ? join(distrosDir, name) : resolve(context.cwd, flags.output);
@@ -34,7 +38,7 @@ export async function lock(id: string, flags: LockFlags, context: CommandContext
   return 0;
 }
 
-async function fetchLock(distro: Distro, flags: LockFlags, { env, output, signal }: CommandContext) {
+async function fetchLock(distro: DistroOf<'debian'>, flags: LockFlags, { env, output, signal }: CommandContext) {
   const mirror = flags.mirror ?? (await findHostMirrors())?.main ?? distro.mirrors.public;
   const facts = {
     distro: distro.id,

@@ -1,7 +1,7 @@
 import { explainLayers, type LayerState } from '../build/explain-layers.ts';
 import { type PlannedMachines, planMachines } from '../build/planned-machines.ts';
 import { openLayerStore } from '../layer/store.ts';
-import type { Plan, PlannedLayer } from '../plan/plan.ts';
+import type { Plan, PlannedLayer, PlannedMedia } from '../plan/plan.ts';
 import { resolvePlans } from '../plan/resolve-plan.ts';
 import { quoteCommand } from '../process/quote-command.ts';
 import { formatSize } from '../recipe/quantities.ts';
@@ -69,10 +69,11 @@ function describeMachines({ accel, machines }: PlannedMachines): string[] {
 }
 
 /** The plan for a person, one fact a line. */
-function describePlan({ recipe, distro, lock, mirrors, outputs, ...plan }: Plan): string[] {
+function describePlan({ recipe, distro, media, mirrors, outputs, ...plan }: Plan): string[] {
   const facts: readonly (readonly [string, string])[] = [
     ['name', plan.name],
-    ['distro', `${distro.title} for ${recipe.arch}, installer ${lock.release}, kernel ${lock.kernelVersion}`],
+    ['distro', `${distro.title} for ${recipe.arch}`],
+    ['installer', describeMedia(media)],
     ['machine', `${recipe.cpus} CPUs, ${formatSize(recipe.memory)}, ${recipe.firmware}, accelerator ${plan.accel}`],
     ['disk', formatSize(recipe.disk.size)],
     ['mirror', `${mirrors.build} (${mirrors.source})`],
@@ -83,4 +84,15 @@ function describePlan({ recipe, distro, lock, mirrors, outputs, ...plan }: Plan)
     ['digest', plan.digest],
   ];
   return facts.map(([name, value]) => `${`${name}:`.padEnd(10)} ${value}`);
+}
+
+function describeMedia(media: PlannedMedia): string {
+  switch (media.kind) {
+    case 'netboot':
+      return `${media.lock.release}, kernel ${media.lock.kernelVersion}`;
+    case 'iso':
+      return media.iso.path ?? media.iso.urls[0] ?? `${media.iso.fileName}, from a folder given by --media`;
+    case 'tree':
+      return `${media.path} on the mirror`;
+  }
 }

@@ -50,11 +50,7 @@ export function makeProgram({ act, write }: ProgramHooks): Command {
     .option('--json', 'the plan, what is cached and the QEMU command lines as JSON')
     .action((subjects, flags) => act(async (c) => (await import('./plan-command.ts')).printPlans(subjects, flags, c)));
   add('render <distro|recipe.yaml>', 'print the answer file')
-    .option(
-      '--file <name>',
-      'preseed.cfg, or a script of its: early.sh, pkgdetails.sh, base.sh, late.sh',
-      'preseed.cfg',
-    )
+    .option('--file <name>', 'another file that goes with it, such as late.sh')
     .action((subject, flags) =>
       act(async (c) => (await import('./render-command.ts')).renderAnswerFile(subject, flags, c)),
     );

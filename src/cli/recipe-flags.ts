@@ -1,15 +1,19 @@
+import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import type { RecipeRequest } from '../recipe/load.ts';
 import type { Override } from '../recipe/overrides.ts';
+import type { Path } from '../recipe/path.ts';
 import { recipeFields } from '../recipe/schema.ts';
 import { unwrap } from '../recipe/schema-tree.ts';
 
 /** A setting of the recipe that has a flag of its own. */
 interface RecipeFlag {
-  readonly setting: string;
+  readonly path: Path;
   readonly option: Option;
   readonly isList: boolean;
+  /** A file on this machine: on the command line relative to the working directory. */
+  readonly isFile: boolean;
 }
 
 /** The values of the flags as commander gives them. */
@@ -30,11 +34,12 @@ export function addSetFlag(command: Command): void {
 
 /** What the flags say about the recipe. */
 export function makeRecipeRequest(subject: string, values: RecipeFlagValues, cwd: string): RecipeRequest {
-  const flags = recipeFlags().flatMap(({ setting, option, isList }): Override[] => {
+  const flags = recipeFlags().flatMap(({ path, option, isList, isFile }): Override[] => {
     const text = values[option.attributeName()];
     if (typeof text !== 'string') return [];
-    const value = isList ? text.split(',').map((part) => part.trim()) : text;
-    return [{ path: [setting], value, place: option.long ?? option.flags }];
+    const word = isFile && !/^https?:/.test(text) ? resolve(cwd, text) : text;
+    const value = isList ? text.split(',').map((part) => part.trim()) : word;
+    return [{ path, value, place: option.long ?? option.flags }];
   });
   return { subject, flags, sets: values.set ?? [], cwd };
 }
@@ -44,11 +49,15 @@ export function collect(value: string, previous: readonly string[] | undefined):
   return [...(previous ?? []), value];
 }
 
-function recipeFlags(): RecipeFlag[] {
-  return Object.entries(recipeFields.shape).flatMap(([setting, schema]) => {
-    const flag = schema.meta()?.flag;
-    if (typeof flag !== 'string') return [];
-    return [{ setting, option: new Option(flag, describeFlag(schema)), isList: unwrap(schema) instanceof z.ZodArray }];
+function recipeFlags(fields: z.ZodObject = recipeFields, folder: Path = []): RecipeFlag[] {
+  return Object.entries(fields.shape as Readonly<Record<string, z.ZodType>>).flatMap(([setting, schema]) => {
+    const path = [...folder, setting];
+    const { flag, file } = schema.meta() ?? {};
+    const inner = unwrap(schema);
+    const below = inner instanceof z.ZodObject ? recipeFlags(inner, path) : [];
+    if (typeof flag !== 'string') return below;
+    const option = new Option(flag, describeFlag(schema));
+    return [{ path, option, isList: inner instanceof z.ZodArray, isFile: file === true }, ...below];
   });
 }
 

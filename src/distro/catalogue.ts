@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { KvmimgError, messageOf, systemErrorCode } from '../errors.ts';
 import { packageRoot } from '../package-root.ts';
 import type { Arch } from '../recipe/schema.ts';
-import { type Distro, distroSchema, type InstallerLock, installerLockSchema } from './schema.ts';
+import { type Distro, type DistroOf, distroSchema, type InstallerLock, installerLockSchema } from './schema.ts';
 
 /** Where the facts are: kvmimg's own, or a folder of the user's that stands in for them. */
 export const distrosDir = process.env.KVMIMG_DISTROS_DIR ?? join(packageRoot, 'distros');
@@ -41,7 +41,7 @@ export async function findInstallerLock(
   arch: Arch,
   dir: string = distrosDir,
 ): Promise<InstallerLock | undefined> {
-  const name = distro.installerLocks[arch];
+  const name = distro.family === 'debian' ? distro.installerLocks[arch] : undefined;
   if (name === undefined) return undefined;
   const path = join(dir, name);
   const exists = (await readdir(dir)).includes(name);
@@ -49,7 +49,7 @@ export async function findInstallerLock(
 }
 
 /** Path of the distribution's archive keys, which come with kvmimg. */
-export function findKeyring(distro: Distro, dir: string = distrosDir): string {
+export function findKeyring(distro: DistroOf<'debian'>, dir: string = distrosDir): string {
   return join(dir, distro.mirrors.keyring);
 }
 

@@ -39,45 +39,72 @@ export const installerLockSchema = z.strictObject({
   netboot: pinnedFile,
   kernel: mediaMember,
   initrd: mediaMember,
-  udebs: z.array(udeb).min(1),
+  /** None where no mirror has shown them: then d-i takes the mirror's own. */
+  udebs: z.array(udeb),
 });
 export type InstallerLock = z.output<typeof installerLockSchema>;
 export type PinnedFile = z.output<typeof pinnedFile>;
 
 export const families = ['debian', 'ubuntu', 'redhat', 'photon'] as const;
+export type Family = (typeof families)[number];
 
-/**
- * Facts about one release, as data in `distros/<id>.yaml`, which explains each of them. A file that is not complete
- * does not load. Sizes are bytes once loaded.
- */
-export const distroSchema = z.strictObject({
+const url = z.string().regex(/^https?:\/\/[^\s]*[^/\s]$/, 'must be an http:// or https:// URL without a final slash');
+const sha512 = z.string().regex(/^[0-9a-f]{128}$/, 'must be a SHA-512 in lower-case hexadecimal');
+
+/** Where the digest of an ISO is found that is not known here: a file of checksums beside it. */
+const checksumFile = z.strictObject({
+  url,
+  /** `inside` is a clear-signed file, `beside` a signature of its own at `signatureUrl`. */
+  signature: z.enum(['inside', 'beside', 'none']),
+  signatureUrl: url.optional(),
+  /** OpenPGP keys that may have signed it, a file in this folder. */
+  keyring: z.string().optional(),
+});
+
+const isoMedia = z.strictObject({
+  /** The name it has in a folder of local media. */
+  fileName: z.string().regex(/^[^/\s]+\.iso$/),
+  /** The release's URL, then its archive's. None for media that only its customers get. */
+  urls: z.array(url),
+  sizeBytes: z.int().positive().optional(),
+  sha256: sha256.optional(),
+  sha512: sha512.optional(),
+  checksums: checksumFile.optional(),
+  volumeId: z.string().min(1).max(32),
+  /** Paths on the ISO. */
+  kernel: z.string().startsWith('/'),
+  initrd: z.string().startsWith('/'),
+});
+export type IsoMedia = z.output<typeof isoMedia>;
+
+const mirrors = z.strictObject({
+  /** Written into the image, and built from where neither the recipe nor the host names another. */
+  public: url,
+  publicSecurity: url.optional(),
+  /** Keeps what the mirror has dropped. */
+  archive: url.optional(),
+});
+
+/** Levels of x86-64 that a distribution is compiled for; 1 is every 64-bit processor. */
+export const cpuLevels = [1, 2, 3] as const;
+
+const common = {
   id: z.string().regex(/^[a-z][a-z0-9.-]*$/),
   title: z.string(),
-  family: z.enum(families),
   release: z.string(),
   codename: z.string(),
   arches: z.array(z.enum(arches)).min(1),
-  /** The installer lock beside this file, by architecture. */
-  installerLocks: z.partialRecord(z.enum(arches), z.string()),
-  /** Udebs of the lock that an image never needs; each costs a second under emulation. */
-  skipUdebs: z.array(z.string()).default([]),
-  mirrors: z.strictObject({
-    /** Written into the image, and built from where neither the recipe nor the host names another. */
-    public: z.string(),
-    publicSecurity: z.string(),
-    /** Keeps what the mirror has dropped. */
-    archive: z.string(),
-    keyring: z.string(),
-  }),
+  /** Level of x86-64 that its amd64 needs: `x86-64-v2` is 2. */
+  cpuLevel: z.literal(cpuLevels).default(1),
   memoryMinimum: sizeBytes,
   diskMinimum: sizeBytes,
   /** What an installed system takes at least, on a file system with holes. */
   installedSize: sizeBytes,
-  /** Names that debootstrap asks the package index about. A list that is out of date costs time, nothing else. */
-  basePackages: z.array(z.string()).default([]),
   packages: z.array(z.string()),
   /** Packages that only one architecture has: kernel and boot loader. */
   archPackages: z.partialRecord(z.enum(arches), z.array(z.string())),
+  /** For the installer's kernel, beyond what its family always gets. */
+  kernelArguments: z.array(z.string()).default([]),
   ovf: z.strictObject({
     /** CIM operating system id (`ovf:id`). */
     id: z.int(),
@@ -85,5 +112,60 @@ export const distroSchema = z.strictObject({
     osType: z.string(),
     hardwareVersion: z.int(),
   }),
+};
+
+const debianDistro = z.strictObject({
+  ...common,
+  family: z.literal('debian'),
+  /** The installer lock beside this file, by architecture. */
+  installerLocks: z.partialRecord(z.enum(arches), z.string()),
+  /** Udebs of the lock that an image never needs; each costs a second under emulation. */
+  skipUdebs: z.array(z.string()).default([]),
+  /** Names that debootstrap asks the package index about. A list that is out of date costs time, nothing else. */
+  basePackages: z.array(z.string()).default([]),
+  mirrors: mirrors.required().extend({ keyring: z.string() }),
 });
+
+const ubuntuDistro = z.strictObject({
+  ...common,
+  family: z.literal('ubuntu'),
+  iso: z.partialRecord(z.enum(arches), isoMedia),
+  /** `byArch` for architectures that have servers of their own (ports). */
+  mirrors: mirrors.extend({ byArch: z.partialRecord(z.enum(arches), mirrors).default({}) }),
+});
+
+/** Command sets of Anaconda, as pykickstart names them. */
+export const kickstartVersions = ['RHEL9', 'RHEL10', 'F42', 'F43', 'F44'] as const;
+
+const redhatDistro = z.strictObject({
+  ...common,
+  family: z.literal('redhat'),
+  kickstartVersion: z.enum(kickstartVersions),
+  iso: z.partialRecord(z.enum(arches), isoMedia).default({}),
+  /**
+   * Package repositories below the mirror; `{arch}` stands for `x86_64` or `aarch64`. The first is the installation tree
+   * with `.treeinfo`, kernel and initrd. On an ISO they lie at `isoPath`, if they are there.
+   */
+  repositories: z.array(z.strictObject({ id: z.string(), path: z.string(), isoPath: z.string().optional() })).min(1),
+  mirrors,
+  /** Its repositories are for subscribers alone, so that it is installed from its customer's ISO only. */
+  subscription: z.boolean().default(false),
+});
+
+const photonDistro = z.strictObject({
+  ...common,
+  family: z.literal('photon'),
+  iso: z.partialRecord(z.enum(arches), isoMedia),
+  /** Package repositories below the mirror, as for the redhat family. */
+  repositories: z.array(z.strictObject({ id: z.string(), path: z.string() })).min(1),
+  mirrors,
+});
+
+/**
+ * Facts about one release, as data in `distros/<id>.yaml`, which explains each of them. A file that is not complete
+ * does not load. Sizes are bytes once loaded.
+ */
+export const distroSchema = z.discriminatedUnion('family', [debianDistro, ubuntuDistro, redhatDistro, photonDistro]);
 export type Distro = z.output<typeof distroSchema>;
+/** The facts about a distro of one family. */
+export type DistroOf<F extends Family> = Extract<Distro, { readonly family: F }>;

@@ -49,6 +49,8 @@ export interface MachineSpec {
   readonly firmware: MachineFirmware;
   /** In boot order. */
   readonly disks: readonly MachineDisk[];
+  /** ISOs in CD-ROM drives, read-only. */
+  readonly cdroms?: readonly string[];
   readonly network?: MachineNetwork;
   readonly directBoot?: DirectBoot;
   /** Serial number in the SMBIOS system table, such as `ds=nocloud;s=http://…`. May hold a secret. */

@@ -1,11 +1,9 @@
 import { gzipSync } from 'node:zlib';
 import type { InstallerLock } from '../distro/schema.ts';
+import { udebSuite } from '../plan/plan.ts';
 import type { BuildKey } from './build-key.ts';
 import { formatStanza } from './control-stanzas.ts';
 import { sha256Of } from './digest.ts';
-
-/** The suite that d-i is told to take its udebs from (`mirror/udeb/suite`). */
-export const udebSuite = 'kvmimg';
 
 export interface UdebIndexOptions {
   /** Names of udebs to leave out; what depends on them loses the dependency, and d-i's time is saved. */

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
-import type { Distro, InstallerLock } from '../distro/schema.ts';
+import type { Distro } from '../distro/schema.ts';
 import { type Format, formats, type Recipe, type Step } from '../recipe/schema.ts';
 import type { SourceFile } from '../recipe/sources.ts';
 import { describeStep } from '../recipe/step.ts';
 import { digestOf } from './canonical-json.ts';
 import type { DeliveredFile } from './delivered.ts';
 import { flattenInputs } from './layer-inputs.ts';
-import type { LayerPhase, PlannedLayer, ProvisionPart } from './plan.ts';
+import type { LayerPhase, PlannedLayer, PlannedMedia, ProvisionPart } from './plan.ts';
+import { identifyMedia } from './planned-media.ts';
 
 /** Raised when the code of a phase does something else with the same inputs: layers of before are not used again. */
 export const phaseVersions: Readonly<Record<LayerPhase, number>> = {
@@ -44,6 +45,15 @@ export const readersOfSetting: Readonly<Record<keyof Recipe, readonly Reader[]>>
   locale: ['install'],
   timezone: ['install'],
   keyboard: ['install'],
+  // What the installed system comes up with; the machines of the build have the same subnet.
+  network: ['install'],
+  ntp: ['install'],
+  // By the content of their keys, below; the seal leaves their public address.
+  repositories: ['seal'],
+  // By what it resolves to, below.
+  installer: [],
+  // By its content, below.
+  answerFile: [],
   packages: ['install'],
   // Made before the first step, so that steps can use them; in groups after the last, which may bring the groups.
   users: ['users', 'groups'],
@@ -68,7 +78,7 @@ export const readersOfSetting: Readonly<Record<keyof Recipe, readonly Reader[]>>
 export interface LayerInputs {
   readonly recipe: Recipe;
   readonly distro: Distro;
-  readonly lock: InstallerLock;
+  readonly media: PlannedMedia;
   readonly sources: readonly SourceFile[];
   /** SHA-256 of each answer file template of the family, by name. */
   readonly templates: Readonly<Record<string, string>>;
@@ -146,9 +156,10 @@ function makeLayer({ inputs, readsMirror = false, ...layer }: NewLayer, parentKe
   };
 }
 
-function makeInstallLayer({ recipe, distro, lock, templates }: LayerInputs): PlannedLayer {
-  const { family, codename, skipUdebs, packages, archPackages } = distro;
-  const media = [lock.netboot, lock.kernel, lock.initrd, ...lock.udebs.map((udeb) => udeb.file)];
+function makeInstallLayer({ recipe, distro, media, templates, sources }: LayerInputs): PlannedLayer {
+  const { family, codename, packages, archPackages } = distro;
+  const { answerFile } = recipe;
+  const facts = { family, codename, packages, archPackages: archPackages[recipe.arch] };
   return makeLayer(
     {
       phase: 'install',
@@ -156,13 +167,23 @@ function makeInstallLayer({ recipe, distro, lock, templates }: LayerInputs): Pla
       readsMirror: true,
       inputs: {
         ...settingsOf(recipe, 'install'),
-        'facts of the distro': { family, codename, skipUdebs, packages, archPackages: archPackages[recipe.arch] },
-        'installer media': digestOf(media.map((file) => file.sha256)),
-        'answer file template': templates,
+        'facts of the distro': distro.family === 'debian' ? { ...facts, skipUdebs: distro.skipUdebs } : facts,
+        repositories: repositoryInputs(recipe, sources),
+        'installer media': digestOf(identifyMedia(media)),
+        // A user's own stands in for the family's.
+        'answer file template': answerFile === undefined ? templates : contentOf(answerFile, sources),
       },
     },
     undefined,
   );
+}
+
+function repositoryInputs(recipe: Recipe, sources: readonly SourceFile[]): unknown {
+  if (recipe.repositories.length === 0) return undefined;
+  return recipe.repositories.map(({ key, keySource, ...rest }) => ({
+    ...rest,
+    key: hashOf(key) ?? contentOf(keySource, sources),
+  }));
 }
 
 /** Of what the installer would do only the size of the disk and the host name are said to a base image. */
@@ -197,13 +218,18 @@ function describePart(part: ProvisionPart, recipe: Recipe, sources: readonly Sou
 /** What of a step changes the image: not its time limit, not the names of scripts, and of a file what is in it. */
 function stepInputs(step: Step, sources: readonly SourceFile[]): Readonly<Record<string, unknown>> {
   const { timeout: _, files, scripts, ...rest } = step;
-  const contentOf = (source: string | undefined): string | undefined =>
-    sources.find((candidate) => candidate.source === source)?.sha256;
   return {
     ...rest,
-    files: files?.map(({ source, content, ...file }) => ({ ...file, sha256: hashOf(content) ?? contentOf(source) })),
-    scripts: scripts?.map(({ run, source }) => hashOf(run) ?? contentOf(source)),
+    files: files?.map(({ source, content, ...file }) => ({
+      ...file,
+      sha256: hashOf(content) ?? contentOf(source, sources),
+    })),
+    scripts: scripts?.map(({ run, source }) => hashOf(run) ?? contentOf(source, sources)),
   };
+}
+
+function contentOf(source: string | undefined, sources: readonly SourceFile[]): string | undefined {
+  return sources.find((candidate) => candidate.source === source)?.sha256;
 }
 
 /** The digest stands for a text that may hold a secret, and is the same for a text and a file that holds it. */

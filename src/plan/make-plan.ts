@@ -1,5 +1,4 @@
 import type { Distro, InstallerLock } from '../distro/schema.ts';
-import { skippedUdebs } from '../distro/skipped-udebs.ts';
 import type { Problem } from '../errors.ts';
 import type { HostMirrors } from '../host/apt-sources.ts';
 import type { Path } from '../recipe/path.ts';
@@ -10,6 +9,7 @@ import { makePlannedLayers } from './layer-keys.ts';
 import type { AccelChoice, CacheUse, LayerPhase, Mirrors, PhaseChoice, Plan } from './plan.ts';
 import type { PlanFacts } from './plan-facts.ts';
 import { planRules } from './plan-rules.ts';
+import { planMedia, withFullUdebNames } from './planned-media.ts';
 import { lastPhase, planOutputs } from './planned-outputs.ts';
 import { isAtOrAfter } from './reuse.ts';
 
@@ -31,7 +31,7 @@ export interface PlanInputs {
   readonly recipe: Recipe;
   readonly sources: readonly SourceFile[];
   readonly distro: Distro;
-  /** Undefined where the distro has none for the recipe's architecture, which is a problem. */
+  /** Debian's, of the recipe's architecture; undefined where there is none. */
   readonly lock: InstallerLock | undefined;
   readonly facts: PlanFacts;
   readonly options: PlanOptions;
@@ -45,18 +45,19 @@ export interface PlanInputs {
 export function makePlan(inputs: PlanInputs): { readonly plan: Plan } | { readonly problems: readonly Problem[] } {
   const rules = planRules.filter((rule) => inputs.checksHost || !rule.aboutHost);
   const problems = rules.flatMap((rule) => rule.check(inputs));
-  const { recipe, distro, lock, facts, options } = inputs;
-  // A lock that is missing is among the problems.
-  if (problems.length > 0 || lock === undefined) return { problems };
+  const { recipe, distro, facts, options } = inputs;
+  const media = planMedia(inputs);
+  // Media that are missing are among the problems.
+  if (problems.length > 0 || media === undefined) return { problems };
   const { outputs, manifestPath } = planOutputs(recipe, options);
   const last = lastPhase(options.phases);
-  const layers = makePlannedLayers({ ...inputs, lock, templates: facts.templates });
+  const layers = makePlannedLayers({ ...inputs, media, templates: facts.templates });
   const withoutDigest: Omit<Plan, 'digest'> = {
     planVersion: 1,
     name: recipe.name,
     recipe,
-    distro: { ...distro, skipUdebs: skippedUdebs(distro, lock) },
-    lock,
+    distro: withFullUdebNames(distro, media),
+    media,
     accel: options.accel,
     mirrors: chooseMirrors(recipe, distro, facts.mirrors),
     sources: inputs.sources,
@@ -83,13 +84,16 @@ function isWanted(phase: LayerPhase, { only }: PhaseChoice): boolean {
 /** The recipe's mirror, else this host's own, else the public one; the image is left with the public one. */
 export function chooseMirrors(recipe: Recipe, distro: Distro, host: HostMirrors | undefined): Mirrors {
   const hosts = distro.family === 'debian' ? host : undefined;
-  const { mirrors } = distro;
+  const byArch = distro.family === 'ubuntu' ? distro.mirrors.byArch[recipe.arch] : undefined;
+  const mirrors = byArch ?? distro.mirrors;
+  // Without a security mirror of its own a distribution has all in one.
+  const security = (main: string | undefined): string => mirrors.publicSecurity ?? main ?? mirrors.public;
   return {
     build: recipe.mirror ?? hosts?.main ?? mirrors.public,
-    buildSecurity: recipe.securityMirror ?? hosts?.security ?? mirrors.publicSecurity,
+    buildSecurity: recipe.securityMirror ?? hosts?.security ?? security(recipe.mirror),
     image: recipe.imageMirror ?? mirrors.public,
-    imageSecurity: recipe.imageSecurityMirror ?? mirrors.publicSecurity,
-    archive: mirrors.archive,
+    imageSecurity: recipe.imageSecurityMirror ?? security(recipe.imageMirror),
+    ...(mirrors.archive === undefined ? {} : { archive: mirrors.archive }),
     source: recipe.mirror ? 'recipe' : hosts?.main ? "this host's apt configuration" : 'public default',
   };
 }

@@ -5,6 +5,7 @@ import { type Format, recipeSchema } from '../recipe/schema.ts';
 import { digestOf } from './canonical-json.ts';
 import { findOwnFiles, makePlannedLayers } from './layer-keys.ts';
 import type { PlanInputs } from './make-plan.ts';
+import { planMedia } from './planned-media.ts';
 import { planOutputs } from './planned-outputs.ts';
 
 /** A condition that a build must meet before anything is fetched. */
@@ -20,6 +21,7 @@ const formatShares: Readonly<Record<Format, number>> = { qcow2: 0.3, raw: 1, vmd
 
 export const planRules: readonly PlanRule[] = [
   { name: 'arch-is-built', aboutHost: false, check: checkArch },
+  { name: 'installer-fits', aboutHost: false, check: checkInstaller },
   { name: 'firmware-exists', aboutHost: false, check: checkFirmware },
   { name: 'installer-has-memory', aboutHost: false, check: checkInstallerMemory },
   { name: 'disk-suffices', aboutHost: false, check: checkDisk },
@@ -31,15 +33,30 @@ export const planRules: readonly PlanRule[] = [
   { name: 'outputs-are-new', aboutHost: true, check: checkOutputs },
 ];
 
-function checkArch({ recipe, distro, lock, placeOf }: PlanInputs): Problem[] {
+function checkArch(inputs: PlanInputs): Problem[] {
+  const { recipe, distro, placeOf } = inputs;
   const place = placeOf(['arch']);
   if (!distro.arches.includes(recipe.arch)) {
     const message = `${distro.title} cannot be built for ${recipe.arch}`;
     return [{ place, message, hint: `It can for ${distro.arches.join(', ')}.` }];
   }
-  if (lock !== undefined) return [];
+  if (planMedia(inputs) !== undefined) return [];
+  if (distro.family !== 'debian')
+    return [{ place, message: `there is no installer of ${distro.id} for ${recipe.arch}` }];
   const hint = `Make one with: kvmimg lock ${distro.id}`;
   return [{ place, message: `there is no installer lock of ${distro.id} for ${recipe.arch}`, hint }];
+}
+
+function checkInstaller({ recipe, distro, placeOf }: PlanInputs): Problem[] {
+  const { iso, from } = recipe.installer;
+  const problem = (name: string, message: string): Problem => ({ place: placeOf(['installer', name]), message });
+  if (distro.family === 'debian') {
+    const message = `${distro.title} is installed by its netboot image, not from an ISO or a tree`;
+    return [...(iso === undefined ? [] : [problem('iso', message)]), ...(from ? [problem('from', message)] : [])];
+  }
+  if (from !== 'tree') return [];
+  if (distro.family !== 'redhat') return [problem('from', `${distro.title} is installed from its ISO only`)];
+  return distro.subscription ? [problem('from', `the trees of ${distro.title} are for subscribers; use its ISO`)] : [];
 }
 
 function checkFirmware({ recipe, placeOf }: PlanInputs): Problem[] {
@@ -131,8 +148,9 @@ function checkSpace({ recipe, distro, facts }: PlanInputs): Problem[] {
 /** What an earlier build of the same has written, and nobody has changed, may stay or be replaced. */
 function checkOutputs({ recipe, distro, facts, options, ...inputs }: PlanInputs): Problem[] {
   const { outputs, manifestPath } = planOutputs(recipe, options);
-  if (options.force || inputs.lock === undefined || outputs.length === 0) return [];
-  const layers = makePlannedLayers({ ...inputs, lock: inputs.lock, recipe, distro, templates: facts.templates });
+  const media = planMedia({ ...inputs, recipe, distro });
+  if (options.force || media === undefined || outputs.length === 0) return [];
+  const layers = makePlannedLayers({ ...inputs, media, recipe, distro, templates: facts.templates });
   const sealKey = layers.find((layer) => layer.phase === 'seal')?.key ?? '';
   const { delivered = [] } = facts;
   const own = findOwnFiles({ recipe, distro }, sealKey, delivered).map((file) => file.path);

@@ -1,4 +1,4 @@
-import type { Distro, InstallerLock } from '../distro/schema.ts';
+import type { Distro, InstallerLock, IsoMedia } from '../distro/schema.ts';
 import type { Format, Recipe } from '../recipe/schema.ts';
 import type { SourceFile } from '../recipe/sources.ts';
 
@@ -10,6 +10,9 @@ export const diskSerial = 'kvmimg-root';
 /** The user that provisions, made by the answer file and removed by the seal. */
 export const buildUserName = 'kvmimg-build';
 
+/** The suite of Debian's pinned udebs, beside the distribution's own on the same mirror. */
+export const udebSuite = 'kvmimg';
+
 export const accelChoices = ['auto', 'kvm', 'hvf', 'tcg'] as const;
 export type AccelChoice = (typeof accelChoices)[number];
 
@@ -19,11 +22,26 @@ export interface Mirrors {
   readonly buildSecurity: string;
   readonly image: string;
   readonly imageSecurity: string;
-  /** Tried when `build` has dropped a pinned file. */
-  readonly archive: string;
+  /** Tried when `build` has dropped a file that is known by its digest. */
+  readonly archive?: string;
   /** Why `build` is what it is: `recipe`, `this host's apt configuration`, `public default`. */
   readonly source: 'recipe' | "this host's apt configuration" | 'public default';
 }
+
+/** What the installer is started from. */
+export type PlannedMedia =
+  /** Debian's netboot image and udebs, each by its digest. */
+  | { readonly kind: 'netboot'; readonly lock: InstallerLock }
+  | { readonly kind: 'iso'; readonly iso: PlannedIso }
+  /** A tree on a mirror: its `.treeinfo` names kernel and initrd with their digests. `path` is below the mirror. */
+  | { readonly kind: 'tree'; readonly path: string };
+
+/** The distro's ISO, or the user's: then `path` (absolute) or `urls` is what the user said. */
+export type PlannedIso = Omit<IsoMedia, 'volumeId'> & {
+  readonly path?: string;
+  /** Of the user's own ISO it is read from the file. */
+  readonly volumeId?: string;
+};
 
 export interface PlannedOutput {
   readonly format: Format;
@@ -81,7 +99,7 @@ export interface Plan {
   readonly name: string;
   readonly recipe: Recipe;
   readonly distro: Distro;
-  readonly lock: InstallerLock;
+  readonly media: PlannedMedia;
   readonly accel: AccelChoice;
   readonly mirrors: Mirrors;
   readonly sources: readonly SourceFile[];

@@ -3,6 +3,7 @@ import type { Problem } from '../errors.ts';
 import type { RecipeDocument } from './document.ts';
 import { applyOverrides } from './overrides.ts';
 import { select } from './rules.ts';
+import { namesFile, sourcePatterns } from './sources.ts';
 
 /** A recipe as its file says it, and the folder that its paths are relative to. */
 export interface RecipeSource extends RecipeDocument {
@@ -97,11 +98,10 @@ function overlay(
 
 /** The data of a recipe whose `source` files are named as from another folder. */
 function withSourcesFor({ data, dir }: RecipeSource, from: string): Readonly<Record<string, unknown>> {
-  const patterns = ['base', 'provision[*].files[*].source', 'provision[*].scripts[*].source'];
-  const renamed = patterns
+  const renamed = sourcePatterns
     .flatMap((pattern) => select(data, pattern))
     .flatMap(({ path, value }) =>
-      typeof value === 'string' ? [{ path, value: relative(from, resolve(dir, value)), place: '' }] : [],
+      namesFile(value) ? [{ path, value: relative(from, resolve(dir, value)), place: '' }] : [],
     );
   return applyOverrides(data, renamed).data as Readonly<Record<string, unknown>>;
 }

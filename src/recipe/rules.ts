@@ -14,6 +14,8 @@ interface Found {
 
 export const recipeRules: readonly RecipeRule[] = [
   unique('users-once', 'users[*].name'),
+  unique('repositories-once', 'repositories[*].name'),
+  unique('volumes-once', 'disk.volumes[*].path'),
   unique('files-once', 'provision[*].files[*].path'),
   uniqueWithin('packages-once', 'packages', '[*]'),
   uniqueWithin('step-packages-once', 'provision[*].packages', '[*]'),

@@ -1,5 +1,19 @@
 import { z } from 'zod';
+import { disk, installer, repository, staticNetwork } from './install-settings.ts';
 import { durationMs, sizeBytes } from './quantities.ts';
+import {
+  absolutePath,
+  hostName,
+  httpUrl,
+  kernelArgument,
+  line,
+  octalMode,
+  packageName,
+  sshKey,
+  timeZone,
+  unitName,
+  userName,
+} from './values.ts';
 
 export const formats = ['qcow2', 'raw', 'vmdk', 'ova'] as const;
 export type Format = (typeof formats)[number];
@@ -7,45 +21,6 @@ export const arches = ['amd64', 'arm64'] as const;
 export type Arch = (typeof arches)[number];
 export const firmwares = ['bios', 'uefi'] as const;
 export type Firmware = (typeof firmwares)[number];
-
-const mebibyte = 2 ** 20;
-/** What a sparse VMDK can hold. */
-const diskSizeLimitBytes = 2 ** 41 - mebibyte;
-
-const line = z.string().regex(/^[^\p{Cc}]*$/u, 'must be one line without control characters');
-const httpUrl = line
-  .regex(/^https?:\/\/[A-Za-z0-9.[\]:_-]+(\/[A-Za-z0-9._~%+:=/-]*)?$/, {
-    error: 'must be a plain http:// or https:// URL, with no user name, password or query',
-  })
-  .refine((url) => URL.canParse(url), { error: 'must be a URL' })
-  // One spelling for one place: what is appended starts with a slash.
-  .overwrite((url) => url.replace(/\/+$/, ''));
-const packageName = line.regex(/^[a-z0-9][a-z0-9+.-]+$/, 'must be a package name');
-const userName = line.regex(
-  /^[a-z_][a-z0-9_-]{0,30}$/,
-  'must be a user name: a-z, 0-9, _ and -, at most 31 characters',
-);
-const unitName = line.regex(/^[A-Za-z0-9@_.:\\-]+$/, 'must be the name of a systemd unit');
-const absolutePath = line.regex(/^(?!.*\/\.{0,2}(\/|$))\/.+$/, 'must be an absolute path of a file');
-const octalMode = z.string().regex(/^0?[0-7]{3,4}$/, 'must be an octal mode in quotes, such as "0644"');
-const hostName = line.regex(
-  /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
-  'must be a host name: a-z, 0-9 and -, at most 63 characters',
-);
-const sshKey = line.regex(
-  /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+|sk-[a-z0-9@.-]+) [A-Za-z0-9+/]+=*( .*)?$/,
-  'must be an SSH public key',
-);
-/** Of zoneinfo's spelling, which tells upper from lower case where Intl does not. */
-const timeZone = line
-  .regex(/^[A-Z][A-Za-z0-9_+-]*(\/[A-Z][A-Za-z0-9_+-]*)*$/, 'must be a time zone such as Etc/UTC')
-  .refine(isKnownTimeZone, { error: 'must be a time zone such as Etc/UTC' });
-/** Only what reaches the kernel unchanged through GRUB's own shell: no quotes, `$`, `\`, `;`, `#` and the like. */
-const kernelArgument = line
-  .regex(/^[A-Za-z0-9_][A-Za-z0-9_.,:=/@+%~!*^-]*$/, {
-    error: 'must be one kernel argument of letters, digits and . , : = / @ + % ~ ! * ^ - _',
-  })
-  .max(500, 'must be at most 500 characters');
 
 const user = z.strictObject({
   name: userName.meta({ description: 'Login name.', example: 'ops' }),
@@ -124,14 +99,6 @@ const step = z
     error: `must have exactly one of ${stepKinds.join(', ')}`,
   });
 
-const disk = z.strictObject({
-  size: sizeBytes
-    .refine((bytes) => bytes % mebibyte === 0, { error: 'must be a multiple of 1 MiB' })
-    .refine((bytes) => bytes <= diskSizeLimitBytes, { error: 'must be less than 2 TiB, the most that a VMDK holds' })
-    .prefault('8GiB')
-    .meta({ description: 'Size of the disk; the root grows at first boot when the disk is larger.', example: '20GiB' }),
-});
-
 const limits = z.strictObject({
   ssh: durationMs
     .optional()
@@ -149,7 +116,8 @@ const matrix = z.record(z.string(), z.union([z.array(z.unknown()).min(1), z.reco
 
 /**
  * Everything a recipe can say of an image. Types, flags, help, the JSON Schema and the reference page come from here. In the
- * `meta` of a setting: `description`, an `example`, and the `flag` of the command line, if it has one.
+ * `meta` of a setting: `description`, an `example`, and the `flag` of the command line, if it has one; `file` if that names
+ * a file on this machine.
  */
 export const recipeFields = z.strictObject({
   name: line
@@ -190,6 +158,29 @@ export const recipeFields = z.strictObject({
     .regex(/^[a-z]{2,}(\([a-z0-9_-]+\))?$/, 'must be an XKB layout such as us or de(nodeadkeys)')
     .default('us')
     .meta({ description: 'Keyboard layout (XKB).', example: 'de' }),
+  network: z
+    .union([z.literal('dhcp'), staticNetwork], { error: 'must be dhcp or an address with a gateway' })
+    .default('dhcp')
+    .meta({
+      description:
+        'Network of the image where first-boot data says nothing of it: `dhcp` on every Ethernet device, or a static address.',
+    }),
+  ntp: z
+    .array(line.regex(/^[A-Za-z0-9:.-]+$/, 'must be a host name or an address'))
+    .default([])
+    .meta({ description: "Time servers. Default: the distribution's own.", example: ['ntp.example.org'] }),
+  repositories: z
+    .array(repository)
+    .default([])
+    .meta({ description: 'Further package repositories, of the build and of the image.' }),
+  installer: installer.prefault({}).meta({ description: "The installer's medium." }),
+  answerFile: line.min(1).optional().meta({
+    description:
+      "An answer file of your own in place of kvmimg's; names in double braces, as in kvmimg's template, are filled in. Relative to the recipe.",
+    example: 'my.ks',
+    flag: '--answer-file <file>',
+    file: true,
+  }),
   packages: z
     .array(packageName)
     .default([])
@@ -269,13 +260,4 @@ export type User = Recipe['users'][number];
 
 function defaultFirmware(arch: Arch): Firmware {
   return arch === 'arm64' ? 'uefi' : 'bios';
-}
-
-function isKnownTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
 }

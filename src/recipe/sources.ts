@@ -16,16 +16,31 @@ export interface SourceFile {
   readonly sizeBytes: number;
 }
 
-/** Digests of the files that a recipe's data names as `source` or `base`, relative to `recipeDir`; issues for those not there. */
+/** Settings that name a file on this machine. */
+export const sourcePatterns = [
+  'base',
+  'answerFile',
+  'installer.iso',
+  'repositories[*].keySource',
+  'provision[*].files[*].source',
+  'provision[*].scripts[*].source',
+];
+
+/** Whether it is the path of a file, and no URL. */
+export function namesFile(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && !/^https?:/.test(value);
+}
+
+/** Digests of the files that a recipe's data names, relative to `recipeDir`; issues for those not there. */
 export async function readSources(
   data: unknown,
   recipeDir: string,
 ): Promise<{ readonly sources: readonly SourceFile[]; readonly issues: readonly RecipeIssue[] }> {
   const sources = new Map<string, SourceFile>();
   const issues: RecipeIssue[] = [];
-  for (const pattern of ['base', 'provision[*].files[*].source', 'provision[*].scripts[*].source']) {
+  for (const pattern of sourcePatterns) {
     for (const { path, value } of select(data, pattern)) {
-      if (typeof value !== 'string' || value === '') continue;
+      if (!namesFile(value)) continue;
       const outcome = await readSource(value, resolve(recipeDir, value));
       if (typeof outcome === 'string') issues.push({ path, message: outcome });
       else sources.set(value, outcome);

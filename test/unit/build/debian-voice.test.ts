@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findCallbackFailure } from '../../../src/build/debian-installer.ts';
-import { debianVoice } from '../../../src/build/debian-voice.ts';
+import { debianVoice } from '../../../src/build/installers/debian-voice.ts';
 
 describe("what Debian's installer says", () => {
   it.each([
@@ -45,8 +44,9 @@ describe("what Debian's installer says", () => {
 
 describe('callbacks of the scripts', () => {
   it('are a failure when the script says so', () => {
-    expect(findCallbackFailure('late-end/3')?.message).toContain('late script');
-    for (const name of ['late-end/0', 'early', 'late', 'partman']) expect(findCallbackFailure(name)).toBeUndefined();
+    const failureOf = (name: string) => debianVoice.findCallbackFailure({ name, body: '' });
+    expect(failureOf('late-end/3')?.message).toContain('late script');
+    for (const name of ['late-end/0', 'early', 'late', 'partman']) expect(failureOf(name)).toBeUndefined();
   });
 });
 

@@ -148,7 +148,7 @@ describe('plan', () => {
 
   it('tells a person in a few lines', async () => {
     const { out } = await kvmimg('plan', 'debian-13', '--set', 'provision=[{packages: [jq]}]');
-    expect(out).toMatch(/^name: {6}debian-13\ndistro: {4}Debian 13 \(trixie\) for amd64, installer 13\.\d/);
+    expect(out).toMatch(/^name: {6}debian-13\ndistro: {4}Debian 13 \(trixie\) for amd64\ninstaller: 13\.\d/);
     expect(out).toMatch(/^install: will run, because no layer of it is in the cache$/m);
     expect(out).toMatch(/^provision\[0\] \(packages jq\): will run, because install runs$/m);
   });

@@ -17,8 +17,9 @@ describe('the catalogue', () => {
     expect(await listDistroIds()).toContain('debian-13');
   });
 
-  it('has complete facts, a keyring and a lock for every distro', async () => {
+  it('has complete facts, and a keyring and a lock for every Debian', async () => {
     for (const distro of await loadDistros()) {
+      if (distro.family !== 'debian') continue;
       expect((await readFile(findKeyring(distro))).byteLength).toBeGreaterThan(0);
       for (const arch of distro.arches) {
         const lock = await findInstallerLock(distro, arch);
@@ -34,7 +35,7 @@ describe('the catalogue', () => {
   it('leaves out only udebs that the lock has, and keeps what an install needs', async () => {
     const distro = await findDistro('debian-13');
     const lock = distro && (await findInstallerLock(distro, 'amd64'));
-    if (!distro || !lock) throw new Error('no debian-13');
+    if (distro?.family !== 'debian' || !lock) throw new Error('no debian-13');
     const skipped = skippedUdebs(distro, lock);
     expect(skipped).toHaveLength(distro.skipUdebs.length);
     const kept = lock.udebs.map((udeb) => udeb.package).filter((name) => !skipped.includes(name));

@@ -9,6 +9,7 @@ export function makeRecipeJsonSchema(): string {
     io: 'input',
     override: ({ jsonSchema }) => {
       delete jsonSchema.flag;
+      delete jsonSchema.file;
       if (jsonSchema.example === undefined) return;
       jsonSchema.examples = [jsonSchema.example];
       delete jsonSchema.example;

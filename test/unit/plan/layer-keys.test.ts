@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { canonicalJson } from '../../../src/plan/canonical-json.ts';
 import { makePlannedLayers, readersOfSetting } from '../../../src/plan/layer-keys.ts';
-import type { PlannedLayer } from '../../../src/plan/plan.ts';
+import type { PlannedLayer, PlannedMedia } from '../../../src/plan/plan.ts';
 import { type Recipe, recipeFields } from '../../../src/recipe/schema.ts';
 import type { SourceFile } from '../../../src/recipe/sources.ts';
 import { distro, lock, makeRecipe } from './plan-inputs.ts';
 
 const steps = [{ packages: ['jq'] }, { scripts: [{ name: 'first', source: 'a.sh' }], timeout: '10m' }];
+const media = { kind: 'netboot', lock } as const;
 const sources = [{ source: 'a.sh', path: '/r/a.sh', sha256: '1'.repeat(64), sizeBytes: 1 }];
 
 function keysOf(
@@ -14,7 +15,7 @@ function keysOf(
   files: readonly SourceFile[] = sources,
 ): PlannedLayer[] {
   const recipe = makeRecipe({ provision: steps, formats: ['qcow2', 'vmdk', 'ova'], ...settings });
-  return makePlannedLayers({ recipe, distro, lock, sources: files, templates: { 'late.sh': 'f' } });
+  return makePlannedLayers({ recipe, distro, media, sources: files, templates: { 'late.sh': 'f' } });
 }
 
 /** Titles of the layers that have other keys. */
@@ -45,6 +46,12 @@ const decisions: Readonly<Record<keyof Recipe, readonly [unknown, readonly strin
   locale: ['de_DE.UTF-8', all],
   timezone: ['Europe/Berlin', all],
   keyboard: ['de', all],
+  network: [{ address: '192.0.2.10/24', gateway: '192.0.2.1' }, all],
+  ntp: [['ntp.example.org'], all],
+  repositories: [[{ name: 'more', url: 'http://r.example.org', key: 'KEY' }], all],
+  // By the media that are chosen, see below.
+  installer: [{ iso: 'http://i.example.org/i.iso' }, []],
+  answerFile: ['my.cfg', all],
   packages: [['curl'], all],
   users: [[{ ...ops, groups: ['adm'] }], [...fromSteps, 'users', 'groups of users']],
   mirror: ['http://m.example.org/debian', []],
@@ -93,12 +100,20 @@ describe('layer keys', () => {
 
   it('change with the media, the templates and the facts of the distro', () => {
     const recipe = makeRecipe();
-    const base = { recipe, distro, lock, sources: [], templates: { 'late.sh': 'f' } };
+    const base = { recipe, distro, media: media as PlannedMedia, sources: [], templates: { 'late.sh': 'f' } };
+    const mediaOf = (changes: Partial<typeof lock>): PlannedMedia => ({
+      kind: 'netboot',
+      lock: { ...lock, ...changes },
+    });
+    const iso = { fileName: 'i.iso', urls: ['http://i.example.org/i.iso'], kernel: '/linux', initrd: '/initrd' };
     const keys = makePlannedLayers(base)[0]?.key;
     const others = [
       { ...base, templates: { 'late.sh': '0' } },
-      { ...base, lock: { ...lock, kernel: { ...lock.kernel, sha256: '0'.repeat(64) } } },
-      { ...base, lock: { ...lock, udebs: lock.udebs.slice(1) } },
+      { ...base, media: mediaOf({ kernel: { ...lock.kernel, sha256: '0'.repeat(64) } }) },
+      { ...base, media: mediaOf({ udebs: lock.udebs.slice(1) }) },
+      { ...base, media: { kind: 'iso' as const, iso } },
+      { ...base, media: { kind: 'iso' as const, iso: { ...iso, sha256: '0'.repeat(64) } } },
+      { ...base, media: { kind: 'tree' as const, path: '9/BaseOS' } },
       { ...base, distro: { ...distro, packages: ['sudo'] } },
       { ...base, distro: { ...distro, archPackages: { amd64: ['linux-image-cloud-amd64'] } } },
     ].map((inputs) => makePlannedLayers(inputs)[0]?.key);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { makePlan, type PlanInputs } from '../../../src/plan/make-plan.ts';
+import { chooseMirrors, makePlan, type PlanInputs } from '../../../src/plan/make-plan.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
-import { makeInputs } from './plan-inputs.ts';
+import { makeInputs, distro as testian } from './plan-inputs.ts';
 
 function planOf(inputs: PlanInputs): Plan {
   const made = makePlan(inputs);
@@ -29,7 +29,7 @@ describe('makePlan', () => {
     expect(plan.layers.map((layer) => layer.title)).toEqual([
       ...['install', 'seal', 'verify', 'export qcow2', 'export ova'],
     ]);
-    expect(plan.distro.skipUdebs).toEqual(['jfs-modules-6.1-amd64-di']);
+    expect(plan.distro).toMatchObject({ skipUdebs: ['jfs-modules-6.1-amd64-di'] });
     expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
   });
 
@@ -57,8 +57,10 @@ describe('makePlan', () => {
   });
 
   it('does not take a Debian host for the mirror of another family', () => {
-    const plan = planOf(makeInputs({ facts: { mirrors }, distro: { family: 'ubuntu' } }));
-    expect(plan.mirrors.build).toBe('http://public.example.org/debian');
+    const inputs = makeInputs({ facts: { mirrors } });
+    const { installerLocks: _, skipUdebs: __, basePackages: ___, mirrors: servers, ...facts } = testian;
+    const distro = { ...facts, family: 'ubuntu' as const, iso: {}, mirrors: { public: servers.public, byArch: {} } };
+    expect(chooseMirrors(inputs.recipe, distro, mirrors).build).toBe('http://public.example.org/debian');
   });
 });
 

@@ -1,4 +1,4 @@
-import type { Distro, InstallerLock } from '../../../src/distro/schema.ts';
+import type { DistroOf, InstallerLock } from '../../../src/distro/schema.ts';
 import type { PlanInputs } from '../../../src/plan/make-plan.ts';
 import { formatPath } from '../../../src/recipe/path.ts';
 import { type Recipe, recipeSchema } from '../../../src/recipe/schema.ts';
@@ -6,13 +6,15 @@ import { type Recipe, recipeSchema } from '../../../src/recipe/schema.ts';
 const gibibyte = 2 ** 30;
 const file = (name: string) => ({ path: `pool/${name}`, sizeBytes: 1, sha256: name.repeat(64).slice(0, 64) });
 
-export const distro: Distro = {
+export const distro: DistroOf<'debian'> = {
   id: 'testian-1',
   title: 'Testian 1',
   family: 'debian',
   release: '1',
   codename: 'testy',
   arches: ['amd64'],
+  cpuLevel: 1,
+  kernelArguments: [],
   installerLocks: { amd64: 'testian-1-amd64.lock.json' },
   skipUdebs: ['jfs-modules'],
   mirrors: {
@@ -55,7 +57,7 @@ export function makeInputs(changes: {
   readonly recipe?: Partial<Record<keyof Recipe, unknown>>;
   readonly facts?: Partial<PlanInputs['facts']>;
   readonly options?: Partial<PlanInputs['options']>;
-  readonly distro?: Partial<Distro>;
+  readonly distro?: Partial<DistroOf<'debian'>>;
   readonly withoutLock?: boolean;
   readonly checksHost?: boolean;
 }): PlanInputs {

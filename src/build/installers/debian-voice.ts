@@ -1,5 +1,5 @@
-import { KvmimgError } from '../errors.ts';
-import type { InstallerMessage, InstallerVoice } from './installer-voice.ts';
+import { KvmimgError } from '../../errors.ts';
+import type { InstallerCallback, InstallerMessage, InstallerVoice } from './installer-voice.ts';
 
 /**
  * d-i's main menu items in the order of an install, what they do in plain words, and how far the install is when one
@@ -66,5 +66,22 @@ function isIdleLine(line: string): boolean {
   return /^\W*$/.test(line) || /1\*?installer.*2 shell.*4- ?log/.test(line);
 }
 
+/** The scripts of the answer file say with `<script>-end/<exit code>` how they have ended. */
+function findCallbackFailure({ name }: InstallerCallback): KvmimgError | undefined {
+  const status = /^(\w+)-end\/(\d+)$/.exec(name);
+  if (!status || status[2] === '0') return undefined;
+  return new KvmimgError({
+    code: 'installer-script',
+    message: `The ${status[1]} script of the answer file failed in the guest with exit code ${status[2]}.`,
+    hint: `Its commands and their output are the last lines of the installer's log. The script is preseed/${status[1]}.sh.`,
+  });
+}
+
 /** How Debian's installer speaks. */
-export const debianVoice: InstallerVoice = { readActivity, findFailure, findSerialFailure, isIdleLine };
+export const debianVoice: InstallerVoice = {
+  readActivity,
+  findFailure,
+  findSerialFailure,
+  findCallbackFailure,
+  isIdleLine,
+};

@@ -1,9 +1,15 @@
-import type { KvmimgError } from '../errors.ts';
+import type { KvmimgError } from '../../errors.ts';
 
 /** One message of the installer's syslog. */
 export interface InstallerMessage {
   readonly tag: string;
   readonly text: string;
+}
+
+/** A request of the installer's for `callback/<name>`. */
+export interface InstallerCallback {
+  readonly name: string;
+  readonly body: string;
 }
 
 /** How one family's installer tells what it does and that it has failed. */
@@ -16,6 +22,10 @@ export interface InstallerVoice {
   readonly findFailure: (message: InstallerMessage) => KvmimgError | undefined;
   /** The failure that a serial line shows; `before` are the lines above it, oldest first. */
   readonly findSerialFailure: (line: string, before: readonly string[]) => KvmimgError | undefined;
+  /** What a callback says as messages: an event, lines of a log. None for a point of progress. */
+  readonly readCallback?: (callback: InstallerCallback) => readonly InstallerMessage[];
+  /** The failure that a callback reports. */
+  readonly findCallbackFailure: (callback: InstallerCallback) => KvmimgError | undefined;
   /** A serial line that also comes when nothing happens, and so is no sign of life. */
   readonly isIdleLine: (line: string) => boolean;
 }

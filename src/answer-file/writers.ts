@@ -1,0 +1,11 @@
+import type { Family } from '../distro/schema.ts';
+import { debianWriter } from './debian.ts';
+import type { AnswerFileWriter } from './writer.ts';
+
+/** Who writes the answer files of each family. */
+export const writers: Readonly<Record<Family, AnswerFileWriter>> = {
+  debian: debianWriter,
+  ubuntu: debianWriter,
+  redhat: debianWriter,
+  photon: debianWriter,
+};

@@ -1,0 +1,65 @@
+import type { RunFacts } from '../../answer-file/run-facts.ts';
+import type { AnswerFiles } from '../../answer-file/writer.ts';
+import { writers } from '../../answer-file/writers.ts';
+import type { SshKeyPair } from '../../guest/ssh-keys.ts';
+import { tcgKernelArguments } from '../../machine/machine-spec.ts';
+import type { FetchOptions } from '../../media/pinned-file.ts';
+import type { BuildRun } from '../build-run.ts';
+import type { InstallerVoice } from './installer-voice.ts';
+
+/** The keys that live as long as one install layer. */
+export interface BuildKeys {
+  readonly user: SshKeyPair;
+  readonly host: SshKeyPair;
+}
+
+/** What the machine that installs boots with, and what its guest finds. */
+export interface InstallBoot {
+  readonly kernelPath: string;
+  readonly initrdPath: string;
+  readonly kernelArguments: readonly string[];
+  /** ISOs in CD-ROM drives, read-only. */
+  readonly cdroms?: readonly string[];
+  /** The answer files, served below `seed/`. */
+  readonly files: AnswerFiles;
+  /** What the mirrors seem to hold, by path below the guest's root: content, or the path of a file on this machine. */
+  readonly local?: ReadonlyMap<string, Uint8Array | string>;
+}
+
+/** How a family's distributions are installed. */
+export interface FamilyInstaller {
+  readonly voice: InstallerVoice;
+  /**
+   * Fetches the boot media, each file checked by its digest, and gives what makes a boot of them for one run.
+   *
+   * @throws KvmimgError of what cannot be fetched.
+   */
+  readonly fetchMedia: (run: BuildRun, options: FetchOptions) => Promise<(keys: BuildKeys) => Promise<InstallBoot>>;
+}
+
+export function makeRunFacts({ services }: Pick<BuildRun, 'services'>, keys: BuildKeys): RunFacts {
+  return {
+    guestRoot: services.guestRoot,
+    syslogPort: services.syslogPort,
+    buildUserKey: keys.user.publicKey,
+    hostKey: keys.host,
+  };
+}
+
+/** The answer files of a run, and the arguments of the installer's kernel. */
+export async function makeAnswer(
+  run: Pick<BuildRun, 'plan' | 'decision'>,
+  facts: RunFacts,
+): Promise<Pick<InstallBoot, 'files' | 'kernelArguments'>> {
+  const { plan } = run;
+  const writer = writers[plan.distro.family];
+  return {
+    files: writer.render(plan, facts, await writer.loadTemplates()),
+    kernelArguments: writer.kernelArguments(plan, facts, machineArgumentsOf(run)),
+  };
+}
+
+/** For this machine's kernel only, not for the image. */
+function machineArgumentsOf({ decision }: Pick<BuildRun, 'decision'>): readonly string[] {
+  return decision.accel === 'tcg' ? tcgKernelArguments : [];
+}

@@ -1,0 +1,75 @@
+import { isAbsolute } from 'node:path';
+import type { Distro, InstallerLock } from '../distro/schema.ts';
+import { skippedUdebs } from '../distro/skipped-udebs.ts';
+import type { Arch, Recipe } from '../recipe/schema.ts';
+import type { SourceFile } from '../recipe/sources.ts';
+import type { PlannedIso, PlannedMedia } from './plan.ts';
+
+interface MediaInputs {
+  readonly recipe: Recipe;
+  readonly distro: Distro;
+  readonly lock: InstallerLock | undefined;
+  readonly sources: readonly SourceFile[];
+}
+
+/** Anaconda's and RPM's names of the architectures. */
+export const rpmArches: Readonly<Record<Arch, string>> = { amd64: 'x86_64', arm64: 'aarch64' };
+
+/** What the installer is started from; undefined where there is nothing for the recipe's architecture. Pure. */
+export function planMedia({ recipe, distro, lock, sources }: MediaInputs): PlannedMedia | undefined {
+  if (distro.family === 'debian') return lock && { kind: 'netboot', lock };
+  if (distro.family === 'redhat' && wantsTree(recipe, distro)) {
+    const [tree] = distro.repositories;
+    return tree && { kind: 'tree', path: tree.path.replaceAll('{arch}', rpmArches[recipe.arch]) };
+  }
+  const iso = distro.iso[recipe.arch];
+  if (recipe.installer.iso === undefined) return iso && { kind: 'iso', iso };
+  return iso && { kind: 'iso', iso: ownIso(iso, recipe.installer, sources) };
+}
+
+/** Of the families that know both, who neither says nor names an ISO gets the tree, which is always the newest. */
+function wantsTree({ installer }: Recipe, distro: Extract<Distro, { readonly family: 'redhat' }>): boolean {
+  if (installer.from !== undefined) return installer.from === 'tree';
+  return installer.iso === undefined && !distro.subscription;
+}
+
+/** The user's own ISO has the layout of the distro's, and none of its digests. */
+function ownIso(
+  { kernel, initrd, fileName }: PlannedIso,
+  { iso = '', sha256 }: Recipe['installer'],
+  sources: readonly SourceFile[],
+): PlannedIso {
+  const digest = sha256 === undefined ? {} : { sha256 };
+  if (/^https?:/.test(iso))
+    return { fileName: iso.split('/').at(-1) ?? fileName, urls: [iso], kernel, initrd, ...digest };
+  const file = sources.find(({ source }) => source === iso);
+  const path = file?.path ?? (isAbsolute(iso) ? iso : undefined);
+  const known = file === undefined ? {} : { sha256: file.sha256, sizeBytes: file.sizeBytes };
+  return { fileName, urls: [], kernel, initrd, ...digest, ...known, ...(path === undefined ? {} : { path }) };
+}
+
+/** SHA-256s and URLs that tell these media from others: part of the install layer's key. */
+export function identifyMedia(media: PlannedMedia): readonly string[] {
+  switch (media.kind) {
+    case 'netboot':
+      return [
+        media.lock.netboot,
+        media.lock.kernel,
+        media.lock.initrd,
+        ...media.lock.udebs.map(({ file }) => file),
+      ].map(({ sha256 }) => sha256);
+    case 'iso': {
+      const { sha256, sha512, urls, fileName } = media.iso;
+      const digest = sha256 ?? sha512;
+      return digest === undefined ? [fileName, ...urls] : [digest];
+    }
+    case 'tree':
+      return [media.path];
+  }
+}
+
+/** The distro with the names of the udebs as the lock has them; others are as they were. */
+export function withFullUdebNames(distro: Distro, media: PlannedMedia): Distro {
+  if (distro.family !== 'debian' || media.kind !== 'netboot') return distro;
+  return { ...distro, skipUdebs: skippedUdebs(distro, media.lock) };
+}

@@ -1,0 +1,45 @@
+import { z } from 'zod';
+
+export const line = z.string().regex(/^[^\p{Cc}]*$/u, 'must be one line without control characters');
+export const httpUrl = line
+  .regex(/^https?:\/\/[A-Za-z0-9.[\]:_-]+(\/[A-Za-z0-9._~%+:=/-]*)?$/, {
+    error: 'must be a plain http:// or https:// URL, with no user name, password or query',
+  })
+  .refine((url) => URL.canParse(url), { error: 'must be a URL' })
+  // One spelling for one place: what is appended starts with a slash.
+  .overwrite((url) => url.replace(/\/+$/, ''));
+export const packageName = line.regex(/^[a-z0-9][a-z0-9+.-]+$/, 'must be a package name');
+export const userName = line.regex(
+  /^[a-z_][a-z0-9_-]{0,30}$/,
+  'must be a user name: a-z, 0-9, _ and -, at most 31 characters',
+);
+export const unitName = line.regex(/^[A-Za-z0-9@_.:\\-]+$/, 'must be the name of a systemd unit');
+export const absolutePath = line.regex(/^(?!.*\/\.{0,2}(\/|$))\/.+$/, 'must be an absolute path of a file');
+export const octalMode = z.string().regex(/^0?[0-7]{3,4}$/, 'must be an octal mode in quotes, such as "0644"');
+export const hostName = line.regex(
+  /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+  'must be a host name: a-z, 0-9 and -, at most 63 characters',
+);
+export const sshKey = line.regex(
+  /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+|sk-[a-z0-9@.-]+) [A-Za-z0-9+/]+=*( .*)?$/,
+  'must be an SSH public key',
+);
+/** Of zoneinfo's spelling, which tells upper from lower case where Intl does not. */
+export const timeZone = line
+  .regex(/^[A-Z][A-Za-z0-9_+-]*(\/[A-Z][A-Za-z0-9_+-]*)*$/, 'must be a time zone such as Etc/UTC')
+  .refine(isKnownTimeZone, { error: 'must be a time zone such as Etc/UTC' });
+/** Only what reaches the kernel unchanged through GRUB's own shell: no quotes, `$`, `\`, `;`, `#` and the like. */
+export const kernelArgument = line
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9_.,:=/@+%~!*^-]*$/, {
+    error: 'must be one kernel argument of letters, digits and . , : = / @ + % ~ ! * ^ - _',
+  })
+  .max(500, 'must be at most 500 characters');
+
+function isKnownTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
