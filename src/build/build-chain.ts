@@ -1,4 +1,5 @@
 import { messageOf } from '../errors.ts';
+import { packageManagers } from '../guest/packages/package-manager.ts';
 import { provisionPart } from '../guest/provision.ts';
 import type { Layer } from '../layer/store.ts';
 import type { PlannedLayer } from '../plan/plan.ts';
@@ -100,9 +101,10 @@ class GuestOfChain {
     const { watched, guest } = boot;
     const { part, title, key } = planned;
     if (part === undefined) throw new Error(`The layer ${title} says nothing of what it does.`);
-    const { recipe } = this.#run.plan;
+    const { recipe, distro } = this.#run.plan;
+    const packages = packageManagers[distro.family];
     return explainedBy(this.#run, watched, `the guest to finish ${title}`, async () => {
-      const inputs = { recipe, sources: await loadSources(this.#run.plan) };
+      const inputs = { recipe, packages, sources: await loadSources(this.#run.plan) };
       await provisionPart(guest, { part, title }, inputs, {
         signal: watched.signal,
         onActivity: (activity) => {

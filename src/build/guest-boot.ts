@@ -1,6 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createDisk } from '../disk/qemu-img.ts';
+import { packageManagers } from '../guest/packages/package-manager.ts';
 import { connectSsh, type SshAddress, type SshSession } from '../guest/ssh-session.ts';
 import type { Layer } from '../layer/store.ts';
 import { Scope } from '../lifecycle/scope.ts';
@@ -74,9 +75,8 @@ async function boot(run: BuildRun, { parent, keys, scope, tell }: BootParts): Pr
   const guest = await explainedBy(run, watched, 'the installed system to answer by SSH', async () => {
     const { signal } = watched;
     const session = await connectSsh(address, { workDir: machineDir, scope, signal, limitMs: limitsOf(run).sshMs });
-    const own = parent.record.phase === 'install' ? (run.plan.recipe.base ? 'image' : 'installer') : 'build';
-    await pointAptAtBuild(run, session, { sourcesOf: own, signal: watched.signal });
-    if (run.decision.accel === 'tcg') await speedUpEmulation(session, watched.signal);
+    await pointAtBuild(run, session, parent, signal);
+    if (run.decision.accel === 'tcg') await speedUpEmulation(session, signal);
     return session;
   });
   return {
@@ -106,44 +106,17 @@ async function addOverlay(
   return folder;
 }
 
-interface AptOptions {
-  /** Who wrote the sources that the guest has: its installer, the maker of a base image, or an earlier boot of a build. */
-  readonly sourcesOf: 'installer' | 'image' | 'build';
-  readonly signal: AbortSignal;
-}
-
 /**
- * The layer may be of an earlier build, whose server is gone: apt goes through this build's. What apt has read of the
- * same mirror under the old address stays good under the new one, as it would in one boot. The seal removes it all.
+ * The layer may be of an earlier build, whose server is gone: packages come through this build's. By standard input, for
+ * the address holds the token, and command lines are for everybody on the host to read.
  */
-async function pointAptAtBuild(run: BuildRun, guest: SshSession, { sourcesOf, signal }: AptOptions): Promise<void> {
-  const { codename } = run.plan.distro;
-  const root = run.services.guestRoot;
-  // By standard input: the address holds the token, and command lines are for everybody on the host to read.
-  await guest.runAsRoot(['sh', '-s'], { input: `root='${root}'${moveApt}`, signal });
-  if (sourcesOf === 'build') return;
-  const lines = [
-    `deb ${root}/debian ${codename} main`,
-    `deb ${root}/debian ${codename}-updates main`,
-    `deb ${root}/debian-security ${codename}-security main`,
-  ];
-  const file = { path: '/etc/apt/sources.list', mode: '0644', owner: 'root:root', content: `${lines.join('\n')}\n` };
-  // What else an image's maker has put there is wanted in the image.
-  const gone = sourcesOf === 'image' ? 'debian.sources' : '*';
-  await guest.runAsRoot(['sh', '-c', `rm -f /etc/apt/sources.list.d/${gone}`], { signal });
-  await guest.writeFile(file, signal);
+async function pointAtBuild(run: BuildRun, guest: SshSession, parent: Layer, signal: AbortSignal): Promise<void> {
+  const { plan } = run;
+  const ofInstall = plan.recipe.base === undefined ? 'installer' : 'image';
+  const sourcesOf = parent.record.phase === 'install' ? ofInstall : 'build';
+  const input = packageManagers[plan.distro.family].pointAtBuild(plan, run.services.guestRoot, sourcesOf);
+  await guest.runAsRoot(['sh', '-s'], { input, signal });
 }
-
-/** apt names what it has read of `http://10.0.2.2:PORT/TOKEN/debian` `10.0.2.2:PORT_TOKEN_debian_...`. */
-const moveApt = `
-sed -i -E "s#http://10\\.0\\.2\\.2:[0-9]+/[0-9a-f]{32}/#$root/#" /etc/apt/sources.list 2>/dev/null
-cd /var/lib/apt/lists || exit 0
-new=$(printf '%s' "\${root#http://}" | tr / _)
-for file in 10.0.2.2:*_*_*; do
-  [ -e "$file" ] || continue
-  rest=\${file#*_}
-  mv "$file" "\${new}_\${rest#*_}"
-done`;
 
 /** What `norandmaps` does for the installer's kernel (see tcgKernelArguments), for as long as this boot lasts. */
 async function speedUpEmulation(guest: SshSession, signal: AbortSignal): Promise<void> {

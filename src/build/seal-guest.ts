@@ -1,3 +1,4 @@
+import { packageManagers } from '../guest/packages/package-manager.ts';
 import { checkSealed, seal } from '../guest/seal.ts';
 import type { SshSession } from '../guest/ssh-session.ts';
 import type { WatchedMachine } from '../machine/machine-watch.ts';
@@ -15,17 +16,14 @@ export async function sealGuest(
 ): Promise<readonly InstalledPackage[]> {
   const { plan } = run;
   const { signal } = watched;
-  const listed = await guest.run(['dpkg-query', '-W', '-f', '${Package}\\t${Version}\\t${Architecture}\\n'], {
-    signal,
-  });
+  const packages = packageManagers[plan.distro.family];
+  const listed = await guest.run(packages.list, { signal });
   await seal(
     guest,
     {
       buildUser: buildUserName,
       hostname: plan.recipe.hostname,
-      codename: plan.distro.codename,
-      mirror: plan.mirrors.image,
-      securityMirror: plan.mirrors.imageSecurity,
+      packageSources: packages.leavePublic(plan),
       traces: ['10.0.2.2', '10.0.2.3', buildUserName],
     },
     { signal, onActivity: tell, onLastAct: watched.expectExit },

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeChecks } from '../guest/elements.ts';
+import { packageManagers } from '../guest/packages/package-manager.ts';
 import type { Layer } from '../layer/store.ts';
 import { withScope } from '../lifecycle/scope.ts';
 import { bootImage, waitForFirstBoot } from '../verify/boot-image.ts';
@@ -18,10 +19,11 @@ import { loadSources } from './sources.ts';
  * @throws KvmimgError `image-check`, `first-boot`, `wait-limit`.
  */
 export async function verifySealed(run: BuildRun, sealed: Layer, tell: Tell): Promise<void> {
-  const { recipe } = run.plan;
+  const { recipe, distro } = run.plan;
+  const packages = packageManagers[distro.family];
   const workDir = join(run.workDir, 'verify');
   await mkdir(workDir, { mode: 0o700 });
-  const checks = makeChecks(recipe, await loadSources(run.plan));
+  const checks = makeChecks(recipe, { sources: await loadSources(run.plan), packages });
   await withScope(async (scope) => {
     await run.takeRoom(scope, tell);
     run.countBoot();
@@ -40,7 +42,7 @@ export async function verifySealed(run: BuildRun, sealed: Layer, tell: Tell): Pr
       tell('waiting for the first boot to be complete', 0.7);
       await waitForFirstBoot(booted);
       tell(`checking ${checks.length} declared elements`, 0.9);
-      await checkImage(booted, checks);
+      await checkImage(booted, checks, { packages, disk: recipe.disk });
     };
     await explainedBy(run, booted.watched, 'the booted image', check).catch(async (error) => {
       if (run.plan.keepOnFailure) await holdMachine(run, booted);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Recipe, Step } from '../recipe/schema.ts';
 import { scriptTitle } from '../recipe/step.ts';
+import type { PackageManager } from './packages/package-manager.ts';
 import type { GuestFile } from './ssh-session.ts';
 
 /** What applying an element does in the guest, as root. */
@@ -19,19 +20,24 @@ export interface ElementCheck {
 /** Contents of the user's `source` files by the path that the recipe gives. */
 export type Sources = ReadonlyMap<string, Uint8Array>;
 
-/** A file that the recipe has written before its package came stays as it is; dpkg must not ask. */
-const aptOptions = ['Use-Pty=0', 'Options::=--force-confdef', 'Options::=--force-confold'].flatMap((option) => [
-  '-o',
-  `Dpkg::${option}`,
-]);
 const sysctlFile = '/etc/sysctl.d/90-kvmimg.conf';
+
+/** What applying and checking elements depends on besides the recipe. */
+export interface ElementContext {
+  readonly sources: Sources;
+  readonly packages: Pick<PackageManager, 'install' | 'checkInstalled'>;
+}
 
 /**
  * The actions that apply a step. `sysctlsBefore` are those of the earlier steps: the file in /etc/sysctl.d holds all.
  */
-export function makeActions(step: Step, sources: Sources, sysctlsBefore: Sysctls = {}): GuestAction[] {
+export function makeActions(
+  step: Step,
+  { sources, packages }: ElementContext,
+  sysctlsBefore: Sysctls = {},
+): GuestAction[] {
   return [
-    ...packageActions(step.packages ?? []),
+    ...(step.packages ? packages.install(step.packages) : []),
     ...(step.files ?? []).map(
       (file): GuestAction => ({
         kind: 'write',
@@ -101,10 +107,12 @@ function sudoAction(name: string): GuestAction {
 }
 
 /** The checks that follow from everything a recipe declares: nobody writes a test for a package they asked for. */
-export function makeChecks(recipe: Recipe, sources: Sources): ElementCheck[] {
+export function makeChecks(recipe: Recipe, { sources, packages }: ElementContext): ElementCheck[] {
   const steps = recipe.provision;
   return [
-    ...[...recipe.packages, ...steps.flatMap((step) => step.packages ?? [])].map(checkPackage),
+    ...[...recipe.packages, ...steps.flatMap((step) => step.packages ?? [])].map(
+      (name): ElementCheck => ({ element: `package ${name}`, words: packages.checkInstalled(name) }),
+    ),
     ...recipe.users.flatMap(checkUser),
     ...lastOfEachPath(steps).map((file) => checkFile(file, contentOf(file, sources))),
     ...Object.entries(mergeSysctls(steps)).map(([name, value]) => checkSysctl(name, String(value))),
@@ -146,19 +154,6 @@ function lastOfEachPath(steps: readonly Step[]): RecipeFile[] {
   return [...new Map(steps.flatMap((step) => step.files ?? []).map((file) => [file.path, file])).values()];
 }
 
-function packageActions(packages: readonly string[]): GuestAction[] {
-  if (packages.length === 0) return [];
-  const apt = ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q', ...aptOptions];
-  return [
-    { kind: 'command', title: 'read the package index', words: [...apt, 'update'] },
-    {
-      kind: 'command',
-      title: `install ${packages.join(', ')}`,
-      words: [...apt, 'install', '-y', '--no-install-recommends', '--', ...packages],
-    },
-  ];
-}
-
 function sysctlActions(sysctls: Sysctls): GuestAction[] {
   const content = Object.entries(sysctls).map(([name, value]) => `${name} = ${value}\n`);
   return [
@@ -179,13 +174,6 @@ function serviceActions(services: Step['services']): GuestAction[] {
       { kind: 'command', title: `${verb} ${units.join(', ')}`, words: ['systemctl', '-q', verb, '--', ...units] },
     ];
   });
-}
-
-function checkPackage(name: string): ElementCheck {
-  return {
-    element: `package ${name}`,
-    words: ['sh', '-c', 'dpkg-query -W -f \'${Status}\' "$1" | grep -q "ok installed$"', 'sh', name],
-  };
 }
 
 function checkUser(user: Recipe['users'][number]): ElementCheck[] {

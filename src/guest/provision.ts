@@ -3,12 +3,12 @@ import type { ProvisionPart } from '../plan/plan.ts';
 import { formatSeconds } from '../recipe/quantities.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import {
+  type ElementContext,
   type GuestAction,
   makeActions,
   makeGroupActions,
   makeUserActions,
   mergeSysctls,
-  type Sources,
 } from './elements.ts';
 import type { SshSession } from './ssh-session.ts';
 
@@ -29,19 +29,19 @@ const guestFolder = '/var/tmp/kvmimg';
 export function provisionPart(
   guest: SshSession,
   { part, title }: { readonly part: ProvisionPart; readonly title: string },
-  inputs: { readonly recipe: Recipe; readonly sources: Sources },
+  inputs: ElementContext & { readonly recipe: Recipe },
   options: ProvisionOptions,
 ): Promise<void> {
-  return runTask(guest, { title, ...makeWork(part, inputs.recipe, inputs.sources) }, options);
+  return runTask(guest, { title, ...makeWork(part, inputs.recipe, inputs) }, options);
 }
 
-function makeWork(part: ProvisionPart, { users, provision }: Recipe, sources: Sources): Omit<Task, 'title'> {
+function makeWork(part: ProvisionPart, { users, provision }: Recipe, context: ElementContext): Omit<Task, 'title'> {
   if (part.kind === 'users') return { actions: makeUserActions(users), limitMs: usersLimitMs };
   if (part.kind === 'groups') return { actions: makeGroupActions(users), limitMs: usersLimitMs };
   const step = provision[part.index];
   if (step === undefined) throw new Error(`The recipe has no provision step ${part.index}.`);
   return {
-    actions: makeActions(step, sources, mergeSysctls(provision.slice(0, part.index))),
+    actions: makeActions(step, context, mergeSysctls(provision.slice(0, part.index))),
     limitMs: step.timeout,
   };
 }

@@ -4,10 +4,8 @@ export interface SealFacts {
   /** The build's own user, removed by the last act. */
   readonly buildUser: string;
   readonly hostname: string;
-  readonly codename: string;
-  /** What the image is left with. */
-  readonly mirror: string;
-  readonly securityMirror: string;
+  /** Script that leaves the image with its public package sources; it may call `wipe FILE...`. */
+  readonly packageSources: string;
   /** Texts that must not be found in the image: the build's addresses and tokens. */
   readonly traces: readonly string[];
 }
@@ -28,38 +26,13 @@ const wipeFunction = `wipe() {
   done
 }`;
 
-const aptSources = (facts: SealFacts): string => `
-rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/* /var/cache/apt/*.bin
-# Of sources.list.d only the build's own: the rest is what the recipe has put there.
-wipe /etc/apt/sources.list /etc/apt/sources.list.d/kvmimg-build.list
-rm -f /etc/apt/sources.list~ /etc/apt/apt.conf /etc/apt/apt.conf.d/*kvmimg*
-# What d-i leaves for its own runs of apt.
-rm -f /etc/apt/apt.conf.d/00InstallRecommends /etc/apt/apt.conf.d/00trustcdrom /etc/apt/apt.conf.d/00IgnoreTimeConflict
-mkdir -p /var/lib/apt/lists/partial /var/lib/apt/lists/auxfiles /var/cache/apt/archives/partial
-chown _apt:root /var/lib/apt/lists/partial
-chmod 700 /var/lib/apt/lists/partial
-cat >/etc/apt/sources.list.d/debian.sources <<'END'
-Types: deb
-URIs: ${facts.mirror}
-Suites: ${facts.codename} ${facts.codename}-updates
-Components: main
-Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
-
-Types: deb
-URIs: ${facts.securityMirror}
-Suites: ${facts.codename}-security
-Components: main
-Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
-END
-`;
-
 /**
  * Everything that makes two clones alike or tells where the image was built: section by section, in the order in which
  * it runs. What image-builder leaves behind (iSCSI and NVMe identities, random seed, credential secret, dbus' copy of
  * the machine-id, leases, installer logs, account backups) is here too.
  */
 const steps = (facts: SealFacts): readonly SealStep[] => [
-  { title: 'package sources', script: aptSources(facts) },
+  { title: 'package sources', script: facts.packageSources },
   {
     title: 'cloud-init state',
     script: `

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inspectImage } from '../../src/export/inspect-image.ts';
+import { packageManagers } from '../../src/guest/packages/package-manager.ts';
 import { thisHost } from '../../src/host/facts.ts';
 import { findQemuSystem } from '../../src/host/programs.ts';
 import { withScope } from '../../src/lifecycle/scope.ts';
@@ -136,12 +137,16 @@ describe('debian-13, the whole way', () => {
         );
         console.info(`${firmware}: login after ${Math.round(booted.secondsToLogin)} s`);
         await waitForFirstBoot(booted);
-        await checkImage(booted, [
-          { element: 'host name from the seed', words: ['sh', '-c', `test "$(hostname)" = clone-${firmware}`] },
-          firmware === 'uefi'
-            ? { element: 'booted by UEFI', words: ['test', '-d', '/sys/firmware/efi'] }
-            : { element: 'booted by BIOS', words: ['test', '!', '-d', '/sys/firmware/efi'] },
-        ]);
+        await checkImage(
+          booted,
+          [
+            { element: 'host name from the seed', words: ['sh', '-c', `test "$(hostname)" = clone-${firmware}`] },
+            firmware === 'uefi'
+              ? { element: 'booted by UEFI', words: ['test', '-d', '/sys/firmware/efi'] }
+              : { element: 'booted by BIOS', words: ['test', '!', '-d', '/sys/firmware/efi'] },
+          ],
+          { packages: packageManagers.debian, disk: { layout: 'single', swap: undefined } },
+        );
         return booted;
       };
       const clones = await Promise.all([boot('bios'), boot('uefi')]);

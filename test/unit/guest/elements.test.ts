@@ -5,6 +5,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { makeActions, makeChecks, makeGroupActions, makeUserActions } from '../../../src/guest/elements.ts';
+import { packageManagers } from '../../../src/guest/packages/package-manager.ts';
 import { recipeSchema, type Step } from '../../../src/recipe/schema.ts';
 import { describeStep } from '../../../src/recipe/step.ts';
 
@@ -31,6 +32,7 @@ const recipe = recipeSchema.parse({
   ],
 });
 const sources = new Map([['b.txt', new TextEncoder().encode('from b\n')]]);
+const context = { sources, packages: packageManagers.debian };
 const step = (index: number): Step => {
   const found = recipe.provision[index];
   if (!found) throw new Error(`no step ${index}`);
@@ -39,7 +41,7 @@ const step = (index: number): Step => {
 
 describe('makeActions', () => {
   it('installs packages without recommends and without questions', () => {
-    const [update, install] = makeActions(step(0), sources);
+    const [update, install] = makeActions(step(0), context);
     expect(update).toMatchObject({ kind: 'command', words: expect.arrayContaining(['apt-get', 'update']) });
     expect(install).toMatchObject({
       words: expect.arrayContaining(['DEBIAN_FRONTEND=noninteractive', '--no-install-recommends', '--', 'jq', 'tree']),
@@ -47,7 +49,7 @@ describe('makeActions', () => {
   });
 
   it('writes files with content, mode and owner', () => {
-    expect(makeActions(step(1), sources)).toEqual([
+    expect(makeActions(step(1), context)).toEqual([
       {
         kind: 'write',
         title: 'write /etc/a',
@@ -62,21 +64,21 @@ describe('makeActions', () => {
   });
 
   it('writes the sysctls of earlier steps as well, because one file holds all', () => {
-    const [write] = makeActions(step(5), sources, { 'vm.swappiness': 7, 'kernel.panic': 10 });
+    const [write] = makeActions(step(5), context, { 'vm.swappiness': 7, 'kernel.panic': 10 });
     expect(write).toMatchObject({
       file: { content: 'vm.swappiness = 9\nkernel.panic = 10\nnet.ipv4.ip_forward = 1\n' },
     });
   });
 
   it('asks systemd once a verb', () => {
-    expect(makeActions(step(3), sources).map((action) => action.title)).toEqual([
+    expect(makeActions(step(3), context).map((action) => action.title)).toEqual([
       'enable chrony.service',
       'mask apt-daily.timer',
     ]);
   });
 
   it('takes a script from the recipe or from its file', () => {
-    expect(makeActions(step(4), sources)).toEqual([
+    expect(makeActions(step(4), context)).toEqual([
       { kind: 'script', title: 'script mark', text: 'echo hi' },
       { kind: 'script', title: 'script b.txt', text: 'from b\n' },
     ]);
@@ -103,7 +105,7 @@ describe('makeGroupActions', () => {
 });
 
 describe('makeChecks', () => {
-  const checks = makeChecks(recipe, sources);
+  const checks = makeChecks(recipe, context);
 
   it('checks everything that is declared', () => {
     expect(checks.map((check) => check.element)).toEqual([
@@ -141,7 +143,7 @@ describe('makeChecks', () => {
       distro: 'x',
       provision: [{ files: [{ path, content, mode: '0600', owner: `${userInfo().username}` }] }],
     });
-    const [check] = makeChecks(wanted, new Map());
+    const [check] = makeChecks(wanted, { ...context, sources: new Map() });
     const passes = (): boolean => {
       const [program = '', ...args] = check?.words ?? [];
       try {
@@ -176,7 +178,7 @@ describe('the check of a sysctl', () => {
       distro: 'x',
       provision: [{ sysctls: { 'net.ipv4.tcp_rmem': value } }],
     });
-    const [program = '', ...args] = makeChecks(wanted, new Map())[0]?.words ?? [];
+    const [program = '', ...args] = makeChecks(wanted, { ...context, sources: new Map() })[0]?.words ?? [];
     const check = () =>
       execFileSync(program, args, { env: { PATH: `${folder}:${process.env.PATH}` }, stdio: 'ignore' });
     try {

@@ -4,16 +4,20 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { packageManagers } from '../../../src/guest/packages/package-manager.ts';
 import { checkSealed } from '../../../src/guest/seal.ts';
 import { makeFarewellScript, makeSealScript, sealedMark } from '../../../src/guest/seal-script.ts';
 import { phaseVersions } from '../../../src/plan/layer-keys.ts';
+import { planForDistro } from '../answer-file/answer-inputs.ts';
 
+const plan = await planForDistro('debian-13', {
+  imageMirror: 'http://mirror.example/debian',
+  imageSecurityMirror: 'http://mirror.example/debian-security',
+});
 const facts = {
   buildUser: 'kvmimg-build',
   hostname: 'node-1',
-  codename: 'trixie',
-  mirror: 'http://mirror.example/debian',
-  securityMirror: 'http://mirror.example/debian-security',
+  packageSources: packageManagers.debian.leavePublic(plan),
   traces: ['10.0.2.2', 'kvmimg-build'],
 };
 
