@@ -3,20 +3,36 @@ import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { isProcessAlive, readProcessStartTime } from '../host/processes.ts';
-import { type ContentDigest, type ExpectedContent, isExpectedContent, readDigest, sha256Of } from './digest.ts';
+import {
+  type DigestAlgorithm,
+  isKnownContent,
+  type KnownContent,
+  type KnownDigest,
+  nameDigest,
+  type ReadContent,
+  readContent,
+  sha256Of,
+} from './digest.ts';
+
+/** Says what a file holds. */
+export type ContentReader = (path: string, algorithm: DigestAlgorithm) => Promise<ReadContent>;
 
 /**
- * Files by what they hold: `<cacheDir>/media/<sha256>`, with downloads in progress in `media/partial/`. Several
- * processes may use one store at the same time.
+ * Files by what they hold: `<cacheDir>/media/<digest>`, with downloads in progress in `media/partial/`. The digest is a
+ * SHA-256, or the SHA-512 of what its distribution knows by that alone. Several processes may use one store at the same
+ * time.
  */
 export interface ContentStore {
   readonly dir: string;
-  /** The path of the file with this content. What does not match its name any more is removed. */
-  readonly find: (content: ExpectedContent) => Promise<string | undefined>;
+  /**
+   * The path of the file with this content. What does not match its name any more is removed. It is read once a process,
+   * by `read` where somebody remembers what large files hold.
+   */
+  readonly find: (content: KnownContent, read?: ContentReader) => Promise<string | undefined>;
   /** A path for a download, with what an earlier, ended process has left of it. `key` names what is downloaded. */
   readonly claimPartial: (key: string) => Promise<string>;
   /** Moves a complete file into the store under its own digest. */
-  readonly keep: (partialPath: string, digest: ContentDigest) => Promise<string>;
+  readonly keep: (partialPath: string, digest: KnownDigest) => Promise<string>;
 }
 
 export function openContentStore(cacheDir: string): ContentStore {
@@ -24,17 +40,18 @@ export function openContentStore(cacheDir: string): ContentStore {
   const verified = new Set<string>();
   return {
     dir,
-    find: async (content) => {
-      const path = join(dir, content.sha256);
+    find: async (content, read = readContent) => {
+      const { algorithm, hex } = nameDigest(content);
+      const path = join(dir, hex);
       const found = await stat(path).catch(() => undefined);
       if (found === undefined) return undefined;
-      if (verified.has(content.sha256) && found.size === (content.sizeBytes ?? found.size)) return path;
+      if (verified.has(hex) && found.size === (content.sizeBytes ?? found.size)) return path;
       // Nothing is fsynced here: a file that lost its end in a power failure is found out by its digest.
-      if (!isExpectedContent(await readDigest(path), content)) {
+      if (!isKnownContent(await read(path, algorithm), content)) {
         await rm(path, { force: true });
         return undefined;
       }
-      verified.add(content.sha256);
+      verified.add(hex);
       return path;
     },
     claimPartial: async (key) => {
@@ -45,9 +62,10 @@ export function openContentStore(cacheDir: string): ContentStore {
       return path;
     },
     keep: async (partialPath, digest) => {
-      const path = join(dir, digest.sha256);
+      const { hex } = nameDigest(digest);
+      const path = join(dir, hex);
       await rename(partialPath, path);
-      verified.add(digest.sha256);
+      verified.add(hex);
       return path;
     },
   };

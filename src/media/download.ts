@@ -77,12 +77,21 @@ async function attempt(request: DownloadRequest, seen: { validators: Validators 
     signal: request.signal,
     headers: offset > 0 ? rangeHeaders(offset, seen.validators) : { ...request.headers },
   });
+  if (isWhole(response, offset)) {
+    await response.discard();
+    return { kind: 'complete', validators: {} };
+  }
   if (response.status !== 200 && response.status !== 206) return withoutBody(request, response);
   seen.validators = validatorsOf(response);
   const start = response.status === 206 ? startOfRange(response) : 0;
   if (start !== 0 && start !== offset) throw broken(request.url, 'it sent another part than was asked for');
   await receive(request, response, start);
   return { kind: 'complete', validators: seen.validators };
+}
+
+/** Of a file whose length was not known, what was received before may be all (RFC 9110, section 15.5.17). */
+function isWhole(response: HttpResponse, offset: number): boolean {
+  return response.status === 416 && response.header('content-range') === `bytes */${offset}`;
 }
 
 async function findOffset(request: DownloadRequest, validators: Validators): Promise<number> {

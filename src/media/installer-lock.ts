@@ -11,6 +11,7 @@ import { checkFilesAnswer } from './lock-check.ts';
 import { type FetchOptions, fetchPinned, type MediaSources } from './pinned-file.ts';
 import type { Release } from './release.ts';
 import { readSignedRelease } from './signed-release.ts';
+import { readSmallFile } from './small-file.ts';
 import { chooseUdebs, kernelVersionsOf } from './udeb-choice.ts';
 import { joinUrl } from './url.ts';
 
@@ -79,24 +80,13 @@ interface Suite {
 }
 
 const statusPath = 'var/lib/dpkg/status';
-const maxReleaseBytes = 16 * 1024 * 1024;
 
 async function readRelease(facts: LockFacts, mirror: MediaSources, options: LockOptions): Promise<Release> {
   const url = joinUrl(mirror.urls[0] ?? '', `dists/${facts.codename}/InRelease`);
   options.onActivity?.(`reading ${url}`);
-  const response = await mirror.http.get(url, { signal: options.signal });
-  if (response.status !== 200) {
-    await response.discard();
-    throw refused(`${url} answers ${response.status}`);
-  }
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body) {
-    bytes += chunk.length;
-    if (bytes > maxReleaseBytes) throw refused(`${url} is larger than any InRelease`);
-    chunks.push(chunk);
-  }
-  return readSignedRelease(url, Buffer.concat(chunks).toString('utf8'), facts.keyring);
+  const file = await readSmallFile(url, mirror.http, options.signal);
+  if ('reason' in file) throw file.error ?? refused(`${url} ${file.reason}`);
+  return readSignedRelease(url, file.content.toString('utf8'), facts.keyring);
 }
 
 async function findNetboot(suite: Suite): Promise<PinnedFile> {
@@ -127,7 +117,14 @@ async function openIndex({ facts, release, mirror, options }: Suite, path: strin
   const byHash = release.fields.get('Acquire-By-Hash') === 'yes';
   const name = byHash ? `${path.slice(0, path.lastIndexOf('/'))}/by-hash/SHA256/${digest.sha256}` : path;
   const file = { ...digest, path: `dists/${facts.codename}/${name}` };
-  const source = createReadStream(await fetchPinned(file, mirror, options));
+  const filePath = await fetchPinned(file, mirror, options).catch((error: unknown) => {
+    if (!(error instanceof KvmimgError) || error.code !== 'media-missing') throw error;
+    throw refused(
+      `the mirror does not have ${path} as its signed Release names it. ${error.message.replace(/\.$/, '')}`,
+      'The mirror is in the middle of an update. Try later, or another mirror; the present lock goes on working.',
+    );
+  });
+  const source = createReadStream(filePath);
   const gunzip = createGunzip();
   source.on('error', (error) => gunzip.destroy(error)).pipe(gunzip);
   return gunzip;

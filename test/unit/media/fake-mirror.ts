@@ -71,6 +71,10 @@ async function serve(file: FakeFile | undefined, request: IncomingMessage, respo
   }
   const range = file.ignoresRange ? null : /^bytes=(\d+)-$/.exec(request.headers.range ?? '');
   const start = range ? Number(range[1]) : 0;
+  if (start > 0 && start >= file.body.length) {
+    response.writeHead(416, { 'content-range': `bytes */${file.body.length}` }).end();
+    return;
+  }
   const body = file.body.subarray(start);
   response.writeHead(range ? 206 : 200, {
     ...file.headers,

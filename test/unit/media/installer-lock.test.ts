@@ -111,6 +111,17 @@ describe('makeLock', () => {
     );
   });
 
+  it('says which of its own indices the mirror does not have', async () => {
+    const mirror = await startArchive({ acquireByHash: false });
+    mirror.files.delete('dists/trixie/main/debian-installer/binary-amd64/Packages.gz');
+    await expect(lockFrom(mirror.url)).rejects.toMatchObject({
+      code: 'lock-refused',
+      message: expect.stringContaining(
+        `${mirror.url}/dists/trixie/main/debian-installer/binary-amd64/Packages.gz: answers 404`,
+      ),
+    });
+  });
+
   it('refuses an archive that the keyring does not know', async () => {
     const mirror = await startArchive();
     const keyring = (await makeBuildKey()).publicKeyring;
@@ -135,6 +146,18 @@ describe('makeLock', () => {
     const empty = await fixture.startMirror();
     await expect(lockFrom(empty.url)).rejects.toThrow(`${empty.url}/dists/trixie/InRelease answers 404`);
     await expect(lockFrom(await makeDeadUrl())).rejects.toMatchObject({ code: 'mirror-unreachable' });
+  });
+});
+
+describe('the lock of Debian 13 for arm64', async () => {
+  const text = await readFile(join(packageRoot, 'distros', 'debian-13-arm64.lock.json'), 'utf8');
+  const lock = installerLockSchema.parse(JSON.parse(text));
+
+  it('is whole: each udeb once, of this kernel or of none', () => {
+    expect(new Set(lock.udebs.map((udeb) => udeb.package)).size).toBe(68);
+    const kernels = new Set(lock.udebs.map((udeb) => udeb.fields['Kernel-Version']));
+    expect([...kernels].sort()).toEqual([lock.kernelVersion, undefined]);
+    expect(new Set(lock.udebs.map((udeb) => udeb.fields.Architecture))).toEqual(new Set(['all', 'arm64']));
   });
 });
 

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PinnedFile } from '../../../src/distro/schema.ts';
+import { KvmimgError } from '../../../src/errors.ts';
 import { Scope } from '../../../src/lifecycle/scope.ts';
 import { openContentStore } from '../../../src/media/content-store.ts';
 import { sha256Of } from '../../../src/media/digest.ts';
@@ -67,4 +68,14 @@ export async function makeDeadUrl(): Promise<string> {
   const mirror = await startFakeMirror();
   await mirror.close();
   return mirror.url;
+}
+
+/** The expected failure of some work. Anything else fails the test. */
+export async function failureOf(work: Promise<unknown>): Promise<KvmimgError> {
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof KvmimgError) return error;
+  throw new Error(`expected a KvmimgError, got ${String(error)}`, { cause: error });
 }

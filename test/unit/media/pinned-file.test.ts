@@ -1,13 +1,19 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { KvmimgError } from '../../../src/errors.ts';
 import { openContentStore } from '../../../src/media/content-store.ts';
 import { sha256Of } from '../../../src/media/digest.ts';
 import { fetchPinned } from '../../../src/media/pinned-file.ts';
 import { fetchAllPinned } from '../../../src/media/pinned-udebs.ts';
 import { type FakeFile, startFakeMirror } from './fake-mirror.ts';
-import { listCache, type MediaFixture, makeDeadUrl, makeMediaFixture, makePinnedFile } from './media-fixture.ts';
+import {
+  failureOf,
+  listCache,
+  type MediaFixture,
+  makeDeadUrl,
+  makeMediaFixture,
+  makePinnedFile,
+} from './media-fixture.ts';
 
 const content = Buffer.alloc(300_000, 'kvmimg ');
 const file = makePinnedFile('pool/main/p/pkg/pkg_1.0+deb13_all.deb', content);
@@ -17,15 +23,6 @@ beforeEach(async () => {
   fixture = await makeMediaFixture();
 });
 afterEach(() => fixture.scope.close());
-
-async function failureOf(work: Promise<unknown>): Promise<KvmimgError> {
-  const error = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (error instanceof KvmimgError) return error;
-  throw new Error(`expected a KvmimgError, got ${String(error)}`, { cause: error });
-}
 
 async function mirrorWith(fake: Omit<FakeFile, 'body'> & { body?: Uint8Array }) {
   return fixture.startMirror({ [file.path]: { body: content, ...fake } });
@@ -260,5 +257,24 @@ describe('fetchAllPinned', () => {
     const files = ['one', 'gone'].map((text) => makePinnedFile(text, text));
     const fetching = fetchAllPinned(files, fixture.sources({ urls: [mirror.url] }), { signal: fixture.signal });
     expect((await failureOf(fetching)).code).toBe('media-missing');
+  });
+
+  it('does with what there is where it may, and tells of the first file that there is not', async () => {
+    const mirror = await fixture.startMirror({ one: 'one' });
+    const files = ['one', 'gone', 'lost'].map((text) => makePinnedFile(text, text));
+    const missing: string[] = [];
+    const paths = await fetchAllPinned(files, fixture.sources({ urls: [mirror.url] }), {
+      signal: fixture.signal,
+      onMissing: (error) => missing.push(error.message),
+    });
+    expect([...paths.keys()]).toEqual(['one']);
+    expect(missing).toEqual([expect.stringMatching(/No server has (gone|lost): .*: answers 404/)]);
+  });
+
+  it('fails at a wrong digest all the same', async () => {
+    const mirror = await fixture.startMirror({ one: 'two' });
+    const options = { signal: fixture.signal, onMissing: () => {} };
+    const fetching = fetchAllPinned([makePinnedFile('one', 'one')], fixture.sources({ urls: [mirror.url] }), options);
+    expect((await failureOf(fetching)).code).toBe('wrong-digest');
   });
 });
