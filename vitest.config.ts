@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// unit: no QEMU; fake: whole builds with a fake QEMU; tool: real QEMU with tiny guests; chaos: builds with a fake QEMU
+// unit: no QEMU; fake: whole builds with a fake QEMU; tool: real QEMU with tiny guests; boot: builds with tiny installers; chaos: builds with a fake QEMU
 // that are killed and hurt, for minutes; install: a real installer, 40 minutes and more (both run by .ci/run).
 export default defineConfig({
   test: {
@@ -8,6 +8,7 @@ export default defineConfig({
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 10_000 } },
       { test: { name: 'fake', include: ['test/fake/**/*.test.ts'], testTimeout: 60_000 } },
       { test: { name: 'tool', include: ['test/tool/**/*.test.ts'], testTimeout: 60_000, fileParallelism: false } },
+      { test: { name: 'boot', include: ['test/boot/**/*.test.ts'], testTimeout: 120_000, fileParallelism: false } },
       { test: { name: 'chaos', include: ['test/chaos/**/*.test.ts'] } },
       {
         test: {
@@ -15,6 +16,8 @@ export default defineConfig({
           include: ['test/install/**/*.test.ts'],
           testTimeout: 60 * 60_000,
           hookTimeout: 60 * 60_000,
+          // The machines have one processor each.
+          maxWorkers: 2,
         },
       },
     ],

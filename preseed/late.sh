@@ -25,10 +25,8 @@ GRUB_TIMEOUT=1
 GRUB_RECORDFAIL_TIMEOUT=1
 GRUB_DISTRIBUTOR=Debian
 GRUB_CMDLINE_LINUX_DEFAULT=""
-GRUB_CMDLINE_LINUX="${kernel_arguments:+$kernel_arguments }console=tty0 console=ttyS0,115200"
-GRUB_TERMINAL="console serial"
-GRUB_TERMINAL_OUTPUT="console serial"
-GRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"
+GRUB_CMDLINE_LINUX="${kernel_arguments:+$kernel_arguments }console=tty0 console={{serialConsole}}"
+{{grubTerminal}}
 GRUB_DISABLE_OS_PROBER=true
 END
 # grub-cloud-amd64 leaves grub.cfg alone without it.
@@ -112,9 +110,7 @@ deferred &
 for version in $(linux-version list); do update-initramfs -c -k "$version"; done
 wait $!
 rm -f /var/tmp/kvmimg-deferred
-disk=$(grub-probe -t disk /boot)
-grub-install --target=i386-pc "$disk"
-grub-install --target=x86_64-efi --no-nvram --uefi-secure-boot --force-extra-removable
+{{grubInstall}}
 update-grub
 END
 in-target sh /tmp/kvmimg-late.sh

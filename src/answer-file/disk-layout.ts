@@ -1,5 +1,5 @@
 import { diskSerial, type Plan } from '../plan/plan.ts';
-import type { Filesystem, LayoutName } from '../recipe/install-settings.ts';
+import { type Filesystem, type LayoutName, makeVolumes } from '../recipe/install-settings.ts';
 
 /** A file system, as a partition or as a logical volume. */
 export interface Volume {
@@ -34,17 +34,9 @@ export const volumeGroup = 'system';
 
 const mebibyte = 2 ** 20;
 
-/** Sizes for nodes: logs cannot fill what the system writes, and homes neither. */
-const defaultVolumes = [
-  { path: '/home', size: 512 * mebibyte },
-  { path: '/var', size: 2048 * mebibyte },
-  { path: '/var/log', size: 1024 * mebibyte },
-] as const;
-
 /** The recipe's disk in figures. Pure. */
 export function makeDiskLayout({ recipe }: Pick<Plan, 'recipe'>): DiskLayout {
-  const { layout, filesystem, swap, volumes = defaultVolumes } = recipe.disk;
-  const own = layout === 'single' ? [] : volumes;
+  const { layout, filesystem, swap } = recipe.disk;
   return {
     layout,
     filesystem,
@@ -53,7 +45,7 @@ export function makeDiskLayout({ recipe }: Pick<Plan, 'recipe'>): DiskLayout {
     espMiB: 128,
     bootMiB: layout === 'lvm' ? 1024 : undefined,
     swapMiB: swap === undefined ? undefined : swap / mebibyte,
-    volumes: [...own.map(makeVolume), { name: 'root', mountPoint: '/', sizeMiB: undefined }],
+    volumes: [...makeVolumes(recipe.disk).map(makeVolume), { name: 'root', mountPoint: '/', sizeMiB: undefined }],
   };
 }
 

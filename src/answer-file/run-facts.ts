@@ -1,3 +1,5 @@
+import type { Recipe } from '../recipe/schema.ts';
+
 /**
  * What a run of the build knows and the plan does not: where the guest reaches it, and the build's keys. Everything that
  * kvmimg serves is below `guestRoot`: `/seed/<file>`, `/callback/<point>`, `/<upstream>/...` (see upstreamsOf).
@@ -11,6 +13,17 @@ export interface RunFacts {
   readonly buildUserKey: string;
   /** The guest's host key while it is built, so that the first connection is verified. */
   readonly hostKey: { readonly privateKey: string; readonly publicKey: string };
+  /** Label of the ISO in the guest's drive; of the distro's own ISO the plan says it too. */
+  readonly isoVolumeId?: string;
+  /** Armoured OpenPGP keys that the recipe names by file, by the name of the repository. */
+  readonly repositoryKeys?: Readonly<Record<string, string>>;
+}
+
+/** The armoured key that signs a repository of the recipe. */
+export function keyOfRepository({ name, key }: Recipe['repositories'][number], run: RunFacts): string {
+  const found = key ?? run.repositoryKeys?.[name];
+  if (found === undefined) throw new Error(`The key of the repository ${name} was not read.`);
+  return found;
 }
 
 /** The files of the answer are served under it. No final slash. */

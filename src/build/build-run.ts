@@ -8,9 +8,11 @@ import { type AccelDecision, chooseAccel } from '../machine/accel/choose-accel.t
 import { findFirmware } from '../machine/firmware.ts';
 import { readQemuFacts } from '../machine/qemu-facts.ts';
 import { readPackageVersion } from '../package-root.ts';
+import { makeGuestNetwork } from '../plan/guest-network.ts';
 import type { Plan } from '../plan/plan.ts';
 import { makeReuseRule } from '../plan/reuse.ts';
 import type { Progress } from '../progress/events.ts';
+import { checkCpuLevel } from './cpu-level.ts';
 import { type GuestServices, startGuestServices } from './guest-services.ts';
 import type { HostPool } from './host-pool.ts';
 import { type BuildHardware, cpusFor } from './machine-specs.ts';
@@ -71,6 +73,7 @@ export async function startBuildRun(
     readQemuFacts(qemuBinary, signal),
     chooseAccel({ choice: plan.accel, arch, binary: qemuBinary, cacheDir: plan.cacheDir, signal }),
   ]);
+  await checkCpuLevel(plan, decision, qemu.version);
   tellInfo(`accelerator: ${decision.accel} (${decision.reason})`);
   const workDir = await makeWorkDir({ root: plan.cacheDir, scope });
   const access = openMediaAccess(plan, scope);
@@ -93,6 +96,7 @@ export async function startBuildRun(
     kvmimgVersion: readPackageVersion(),
     hardware: {
       ...{ arch, memoryBytes },
+      ...(plan.recipe.network === 'dhcp' ? {} : { guestNetwork: makeGuestNetwork(plan.recipe) }),
       cpus: cpusFor(decision.accel, cpus),
       accel: decision.accel,
       cpuModel: decision.cpuModel,
@@ -110,7 +114,7 @@ async function findQemu(plan: Plan): Promise<string> {
   throw new KvmimgError({
     code: 'program-missing',
     message: `qemu-system-${qemuArches[arch]} is not installed, or not on the PATH.`,
-    hint: 'Run `kvmimg doctor --fix` to install what is missing.',
+    hint: `Run \`kvmimg doctor --fix --arch ${arch}\` to install what is missing.`,
   });
 }
 

@@ -1,14 +1,19 @@
 import { KvmimgError } from '../errors.ts';
 import type { Scope } from '../lifecycle/scope.ts';
 import type { WatchedMachine } from '../machine/machine-watch.ts';
-import { openMirrorCache } from '../media/mirror-cache.ts';
+import { fetchIso } from '../media/iso-media.ts';
+import { type MirrorCache, openMirrorCache } from '../media/mirror-cache.ts';
 import type { MirrorStats } from '../media/mirror-stats.ts';
+import { makeGuestNetwork } from '../plan/guest-network.ts';
 import type { Plan } from '../plan/plan.ts';
-import { mirrorProbes, upstreamsOf } from '../plan/upstreams.ts';
+import { archiveOf, mirrorProbes, upstreamsOf } from '../plan/upstreams.ts';
+import type { Route } from '../seed-server/route.ts';
 import { type SeedServer, startSeedServer } from '../seed-server/seed-server.ts';
 import { startSyslogReceiver } from '../seed-server/syslog-receiver.ts';
 import type { InstallerCallback, InstallerMessage } from './installers/installer-voice.ts';
-import type { MediaAccess } from './media-access.ts';
+import { findMissingUdeb } from './installers/missing-udeb.ts';
+import { makeIsoRoute } from './iso-route.ts';
+import { isoSourcesOf, type MediaAccess } from './media-access.ts';
 
 /** What a build's guests reach on the host, all of it on 127.0.0.1 below one random token, for as long as the build. */
 export interface GuestServices {
@@ -59,6 +64,10 @@ export async function startGuestServices(
       lastFailure = error;
       audience?.watched.fail(error);
     },
+    onMissing: (missing) => {
+      const failure = findMissingUdeb(missing);
+      if (failure) audience?.watched.fail(failure);
+    },
   });
   const syslog = await startSyslogReceiver({
     scope,
@@ -69,9 +78,11 @@ export async function startGuestServices(
   });
   const seed = await startSeedServer({
     scope,
+    hostAddress: makeGuestNetwork(plan.recipe).hostAddress,
     routes: [
       { prefix: 'seed', handle: ({ path }) => serveText(files.get(path.slice('seed/'.length))) },
-      ...Object.keys(upstreamsOf(plan)).map((prefix) => ({ prefix, handle: mirror.handle })),
+      ...isoRoutes(plan, access, { scope, signal }),
+      ...Object.keys(upstreamsOf(plan)).map((prefix) => makeMirrorRoute(prefix, mirror, upstreamsOf(plan))),
     ],
     onRequest: () => audience?.watched.sign(),
     onCallback: (name, body) => audience?.listener?.onCallback({ name, body }),
@@ -115,4 +126,32 @@ function serveText(body: string | undefined) {
 
 function requestLines(seed: SeedServer): string[] {
   return seed.requests().map(({ time, method, path, status }) => `${time.toISOString()} ${method} ${path} ${status}`);
+}
+
+/** A mirror, and behind it the archive for what it does not have. */
+function makeMirrorRoute(prefix: string, mirror: MirrorCache, upstreams: Readonly<Record<string, string>>): Route {
+  const archive = archiveOf(prefix);
+  return {
+    prefix,
+    handle: async (request) => {
+      const answer = await mirror.handle(request);
+      if (answer.status !== 404 || upstreams[archive] === undefined) return answer;
+      return mirror.handle({ ...request, path: `${archive}${request.path.slice(prefix.length)}` });
+    },
+  };
+}
+
+function isoRoutes(
+  plan: Plan,
+  access: MediaAccess,
+  { scope, signal }: { readonly scope: Scope; readonly signal: AbortSignal },
+): Route[] {
+  if (plan.media.kind !== 'iso') return [];
+  const { iso } = plan.media;
+  return [
+    makeIsoRoute(
+      async () => (await fetchIso(iso, { ...isoSourcesOf(plan, access), refresh: false }, { signal })).path,
+      scope,
+    ),
+  ];
 }

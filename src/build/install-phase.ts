@@ -8,7 +8,7 @@ import type { LayerProduct } from './build-layers.ts';
 import { type BuildRun, limitsOf } from './build-run.ts';
 import { explainFailure } from './failure-report.ts';
 import type { BuildKeys, InstallBoot } from './installers/family-installer.ts';
-import type { InstallerMessage } from './installers/installer-voice.ts';
+import { type InstallerMessage, serialTag } from './installers/installer-voice.ts';
 import { installers } from './installers/installers.ts';
 import { makeInstallMachine } from './machine-specs.ts';
 import type { PhaseClock, Tell } from './phase-clock.ts';
@@ -50,6 +50,11 @@ function runInstaller(run: BuildRun, { makeBoot, diskPath, tell }: InstallParts)
   const { services } = run;
   const { voice } = installers[run.plan.distro.family];
   const log: string[] = [];
+  let mayReset = false;
+  const tellActivity = (message: InstallerMessage): void => {
+    const activity = voice.readActivity(message);
+    if (activity) tell(activity.activity, activity.fraction);
+  };
   return withScope(async (scope) => {
     await run.takeRoom(scope, tell);
     run.countBoot();
@@ -64,25 +69,26 @@ function runInstaller(run: BuildRun, { makeBoot, diskPath, tell }: InstallParts)
       silenceLimitMs: limitsOf(run).silenceMs,
       findSerialFailure: voice.findSerialFailure,
       isIdleLine: voice.isIdleLine,
+      onSerialLine: (text) => tellActivity({ tag: serialTag, text }),
     });
     const { machine } = watched;
     const onMessage = (message: InstallerMessage): void => {
       log.push(`${message.tag}: ${message.text}`);
-      const activity = voice.readActivity(message);
-      if (activity) tell(activity.activity, activity.fraction);
+      tellActivity(message);
       const failure = voice.findFailure(message);
       if (failure) watched.fail(failure);
     };
     services.attach(watched, {
       onMessage,
       onCallback: (callback) => {
+        mayReset ||= callback.name === voice.resetsAfter;
         voice.readCallback?.(callback).forEach(onMessage);
         const failure = voice.findCallbackFailure(callback);
         if (failure) watched.fail(failure);
       },
     });
     try {
-      await watched.untilPoweredOff();
+      await watched.untilPoweredOff(() => mayReset);
     } catch (error) {
       throw await explainFailure(error, {
         folder: run.reportDir,

@@ -1,8 +1,11 @@
-import type { DirectBoot, MachineSpec } from '../machine/machine-spec.ts';
+import type { DirectBoot, MachineNetwork, MachineSpec } from '../machine/machine-spec.ts';
+import type { GuestNetwork } from '../plan/guest-network.ts';
 import { diskSerial } from '../plan/plan.ts';
 
 /** A machine without its disk, network and boot. */
-export type BuildHardware = Pick<MachineSpec, 'arch' | 'accel' | 'cpuModel' | 'cpus' | 'memoryBytes' | 'firmware'>;
+export type BuildHardware = Pick<MachineSpec, 'arch' | 'accel' | 'cpuModel' | 'cpus' | 'memoryBytes' | 'firmware'> & {
+  readonly guestNetwork?: GuestNetwork;
+};
 
 /**
  * The processors of a machine of a build. An emulated one gets a single processor: with two, QEMU 7.2's TCG now and then
@@ -13,16 +16,21 @@ export function cpusFor(accel: MachineSpec['accel'], wanted: number): number {
   return accel === 'tcg' ? 1 : wanted;
 }
 
+function networkOf({ guestNetwork }: BuildHardware, sshForward: boolean): MachineNetwork {
+  return { nic: 'virtio-net-pci', sshForward, ...(guestNetwork && { guestNetwork }) };
+}
+
 /** The machine that runs the installer, on an empty disk. */
 export function makeInstallMachine(
   hardware: BuildHardware,
   diskPath: string,
   { kernelPath, initrdPath, kernelArguments, cdroms = [] }: DirectBoot & { readonly cdroms?: readonly string[] },
 ): MachineSpec {
+  const { guestNetwork: _, ...machine } = hardware;
   return {
-    ...hardware,
+    ...machine,
     disks: [{ path: diskPath, format: 'qcow2', bus: 'virtio', cache: 'unsafe', serial: diskSerial }],
-    network: { nic: 'virtio-net-pci', sshForward: false },
+    network: networkOf(hardware, false),
     directBoot: { kernelPath, initrdPath, kernelArguments },
     cdroms,
     noReboot: true,
@@ -31,10 +39,11 @@ export function makeInstallMachine(
 
 /** The machine that boots the installed disk to be provisioned and sealed. */
 export function makeProvisionMachine(hardware: BuildHardware, diskPath: string): MachineSpec {
+  const { guestNetwork: _, ...machine } = hardware;
   return {
-    ...hardware,
+    ...machine,
     disks: [{ path: diskPath, format: 'qcow2', bus: 'virtio', cache: 'unsafe' }],
-    network: { nic: 'virtio-net-pci', sshForward: true },
+    network: networkOf(hardware, true),
     noReboot: true,
   };
 }

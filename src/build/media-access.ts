@@ -1,6 +1,8 @@
+import { distrosDir } from '../distro/catalogue.ts';
 import type { Scope } from '../lifecycle/scope.ts';
 import { type ContentStore, openContentStore } from '../media/content-store.ts';
 import { type HttpClient, openHttpClient } from '../media/http.ts';
+import type { IsoSources } from '../media/iso-sources.ts';
 import type { Plan } from '../plan/plan.ts';
 
 /** How a build gets files: the store of what it has, and the client for what it has not. */
@@ -18,4 +20,9 @@ export function openMediaAccess(plan: Plan, scope: Scope): MediaAccess {
     mediaDirs: plan.mediaDirs,
     offline: plan.offline,
   };
+}
+
+/** The same for ISOs and trees, whose digests may have to be found out. */
+export function isoSourcesOf({ cacheDir, cache, distro, recipe }: Plan, access: MediaAccess): IsoSources {
+  return { ...access, cacheDir, distrosDir, lockName: `${distro.id}-${recipe.arch}`, refresh: cache === 'refresh' };
 }

@@ -3,7 +3,9 @@ import { findQemuSystem, qemuArches } from '../host/programs.ts';
 import { type AccelDecision, findCachedAccel } from '../machine/accel/choose-accel.ts';
 import { findFirmware } from '../machine/firmware.ts';
 import { makeMachinePaths } from '../machine/machine-paths.ts';
+import { cpuModelOf } from '../machine/machine-spec.ts';
 import { qemuArgs } from '../machine/qemu-args.ts';
+import { makeGuestNetwork } from '../plan/guest-network.ts';
 import type { Plan } from '../plan/plan.ts';
 import { cpusFor, makeInstallMachine, makeProvisionMachine } from './machine-specs.ts';
 
@@ -34,9 +36,10 @@ export async function planMachines(plan: Plan): Promise<PlannedMachines> {
   const accel = await findCachedAccel({ choice: plan.accel, arch, binary, cacheDir: plan.cacheDir });
   const hardware = {
     ...{ arch, memoryBytes },
+    ...(plan.recipe.network === 'dhcp' ? {} : { guestNetwork: makeGuestNetwork(plan.recipe) }),
     cpus: cpusFor(accel?.accel ?? 'tcg', cpus),
     accel: accel?.accel ?? 'tcg',
-    cpuModel: accel?.cpuModel ?? 'max',
+    cpuModel: accel?.cpuModel ?? cpuModelOf('tcg', arch),
     firmware: firmware === 'uefi' ? await findFirmware(arch) : ({ kind: 'bios' } as const),
   };
   const directBoot = { kernelPath: `${folder}/linux`, initrdPath: `${folder}/initrd`, kernelArguments: [] };

@@ -2,7 +2,8 @@ import { packageManagers } from '../guest/packages/package-manager.ts';
 import { checkSealed, seal } from '../guest/seal.ts';
 import type { SshSession } from '../guest/ssh-session.ts';
 import type { WatchedMachine } from '../machine/machine-watch.ts';
-import { buildUserName } from '../plan/plan.ts';
+import { defaultGuestNetwork } from '../plan/guest-network.ts';
+import { buildUserName, type Plan } from '../plan/plan.ts';
 import { waitUntil } from '../wait/wait-until.ts';
 import { type BuildRun, limitsOf } from './build-run.ts';
 import { type InstalledPackage, parsePackageList } from './manifest.ts';
@@ -24,7 +25,7 @@ export async function sealGuest(
       buildUser: buildUserName,
       hostname: plan.recipe.hostname,
       packageSources: packages.leavePublic(plan),
-      traces: ['10.0.2.2', '10.0.2.3', buildUserName],
+      traces: tracesOf(plan),
     },
     { signal, onActivity: tell, onLastAct: watched.expectExit },
   );
@@ -38,4 +39,10 @@ export async function sealGuest(
   await watched.untilPoweredOff();
   checkSealed(watched.machine.lastSerialLines(200));
   return parsePackageList(listed.stdout);
+}
+
+/** The addresses of the build's network, unless they are the image's own, and the name of its user. */
+function tracesOf({ recipe }: Plan): readonly string[] {
+  const { hostAddress, dnsAddress } = defaultGuestNetwork;
+  return [...(recipe.network === 'dhcp' ? [hostAddress, dnsAddress] : []), buildUserName];
 }

@@ -10,8 +10,9 @@ import { digestFile } from '../recipe/sources.ts';
  * @throws KvmimgError `source-changed` when one is not what was planned: its digest is part of the layer's name.
  */
 export async function loadSources(plan: Plan): Promise<Sources> {
-  // Of a base image the digest alone is of interest here, and it may be larger than memory.
-  const files = plan.sources.filter(({ source }) => source !== plan.recipe.base);
+  // Of images the digest alone is of interest here, and they may be larger than memory.
+  const { base, installer } = plan.recipe;
+  const files = plan.sources.filter(({ source }) => source !== base && source !== installer.iso);
   await Promise.all(files.map(({ path }) => checkUnchanged(plan, path)));
   return new Map(await Promise.all(files.map(async ({ source, path }) => [source, await readFile(path)] as const)));
 }

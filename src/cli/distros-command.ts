@@ -9,16 +9,28 @@ export async function listDistros(flags: { readonly json?: boolean }, context: C
     context.output.print(JSON.stringify(rows, undefined, 2));
     return 0;
   }
-  const width = Math.max(...rows.map((row) => row.id.length));
-  for (const row of rows) {
-    context.output.print(`${row.id.padEnd(width)}  ${row.title}, ${row.arches.join(', ')}, installer ${row.installer}`);
+  const width = (cells: readonly string[]): number => Math.max(...cells.map((cell) => cell.length));
+  const widths = { id: width(rows.map(({ id }) => id)), title: width(rows.map(({ title }) => title)) };
+  for (const { id, title, arches, installer } of rows) {
+    const names = `${id.padEnd(widths.id)}  ${title.padEnd(widths.title)}`;
+    context.output.print(`${names}  ${arches.join(', ').padEnd('amd64, arm64'.length)}  ${installer}`);
   }
   return 0;
 }
 
 async function describeDistro(distro: Distro) {
-  const { id, title, family, arches } = distro;
-  const locks = await Promise.all(arches.map((arch) => findInstallerLock(distro, arch)));
-  const releases = [...new Set(locks.flatMap((lock) => (lock ? [lock.release] : [])))];
-  return { id, title, family, arches, installer: releases.join(', ') || 'without a lock' };
+  const { id, title, family, arches, cpuLevel } = distro;
+  return { id, title, family, arches, cpuLevel, installer: await describeInstaller(distro) };
+}
+
+/** What it is installed from: `netboot 13.6`, `tree, AlmaLinux-9-latest-x86_64-dvd.iso`. */
+async function describeInstaller(distro: Distro): Promise<string> {
+  const { arches } = distro;
+  if (distro.family === 'debian') {
+    const locks = await Promise.all(arches.map((arch) => findInstallerLock(distro, arch)));
+    const releases = [...new Set(locks.flatMap((lock) => (lock ? [lock.release] : [])))];
+    return `netboot ${releases.join(', ') || 'without a lock'}`;
+  }
+  const isos = arches.flatMap((arch) => distro.iso[arch]?.fileName ?? []);
+  return [...(distro.family === 'redhat' && !distro.subscription ? ['tree'] : []), ...isos].join(', ');
 }

@@ -10,6 +10,9 @@ export interface ProgramHooks {
   readonly write: { readonly out: (text: string) => void; readonly err: (text: string) => void };
 }
 
+/** As in the recipe's schema, which is not loaded for a command line. */
+const arches = ['amd64', 'arm64'];
+
 /** Commands whose flags come from the recipe's schema, which `addSettingFlags` loads. */
 const recipeCommands = ['build', 'plan', 'render'];
 
@@ -17,7 +20,7 @@ const environmentHelp = `
 Environment:
   KVMIMG_CACHE_DIR      folder of downloads and layers (default: kvmimg in $XDG_CACHE_HOME or ~/.cache)
   KVMIMG_DISTROS_DIR    folder that stands in for kvmimg's own distros/
-  KVMIMG_TEMPLATES_DIR  folder whose preseed/ stands in for kvmimg's own answer file templates
+  KVMIMG_TEMPLATES_DIR  folder whose preseed/, autoinstall/, kickstart/ and photon/ stand in for kvmimg's own templates
   KVMIMG_DEBUG          1: progress tells details as well
   http_proxy, no_proxy  for what kvmimg fetches, unless the recipe names a proxy
 `;
@@ -60,6 +63,7 @@ export function makeProgram({ act, write }: ProgramHooks): Command {
   add('doctor', 'say whether this host is ready, and what would make it so')
     .option('--fix', "install what is missing with the host's package manager, after asking")
     .option('--yes', 'do not ask')
+    .addOption(new Option('--arch <arch>', "of the images to build. Default: this host's own").choices(arches))
     .option('--json', 'as JSON')
     .action((flags) => act(async (c) => (await import('./doctor-command.ts')).examine(flags, c)));
   add('convert <image>', 'write formats from an existing disk image or OVA')
@@ -73,7 +77,7 @@ export function makeProgram({ act, write }: ProgramHooks): Command {
     .option('--digest', 'its SHA-256 as well, which reads all of it')
     .action((image, flags) => act(async (c) => (await import('./inspect-command.ts')).inspect(image, flags, c)));
   add('lock <distro>', 'make a fresh installer lock from a mirror')
-    .addOption(new Option('--arch <arch>', 'processor architecture').choices(['amd64', 'arm64']).default('amd64'))
+    .addOption(new Option('--arch <arch>', 'processor architecture').choices(arches).default('amd64'))
     .option('--mirror <url>', "mirror to read. Default: this host's own, then the public one")
     .option('-o, --output <file>', "file to write. Default: the distro's own")
     .action((distro, flags) => act(async (c) => (await import('./lock-command.ts')).lock(distro, flags, c)));

@@ -1,3 +1,4 @@
+import { loadAnswer } from '../answer-file/load-answer.ts';
 import type { RunFacts } from '../answer-file/run-facts.ts';
 import { writers } from '../answer-file/writers.ts';
 import { InputError } from '../errors.ts';
@@ -28,14 +29,14 @@ export async function renderAnswerFile(
   const options = makePlanOptions({ accel: 'auto', output: '.', cache: true }, context);
   const request = makeRecipeRequest(subject, flags, context.cwd);
   const plan = await resolvePlan(request, options, { checksHost: false });
-  const { fileNames, render, loadTemplates } = writers[plan.distro.family];
+  const { fileNames } = writers[plan.distro.family];
   const name = flags.file ?? fileNames[0] ?? '';
   if (!fileNames.includes(name)) {
     throw new InputError([
       { place: '--file', message: `there is no file ${name}`, hint: suggestName(name, fileNames) },
     ]);
   }
-  const files = render(plan, placeholders, await loadTemplates());
+  const { files } = await loadAnswer(plan, placeholders, []);
   context.output.print((files[name] ?? '').trimEnd());
   return 0;
 }

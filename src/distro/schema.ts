@@ -39,8 +39,12 @@ export const installerLockSchema = z.strictObject({
   netboot: pinnedFile,
   kernel: mediaMember,
   initrd: mediaMember,
-  /** None where no mirror has shown them: then d-i takes the mirror's own. */
-  udebs: z.array(udeb),
+  udebs: z.array(udeb).min(1),
+  /**
+   * The digests are those of the signed index, but no server was seen to have all of the files. Then those that cannot
+   * be had are an error only when the installer asks for one.
+   */
+  unproven: z.literal(true).optional(),
 });
 export type InstallerLock = z.output<typeof installerLockSchema>;
 export type PinnedFile = z.output<typeof pinnedFile>;
@@ -70,7 +74,8 @@ const isoMedia = z.strictObject({
   sha256: sha256.optional(),
   sha512: sha512.optional(),
   checksums: checksumFile.optional(),
-  volumeId: z.string().min(1).max(32),
+  /** Left out where it is made of the day on which the ISO was. */
+  volumeId: z.string().min(1).max(32).optional(),
   /** Paths on the ISO. */
   kernel: z.string().startsWith('/'),
   initrd: z.string().startsWith('/'),
@@ -130,6 +135,10 @@ const ubuntuDistro = z.strictObject({
   ...common,
   family: z.literal('ubuntu'),
   iso: z.partialRecord(z.enum(arches), isoMedia),
+  /** The kernel that the image gets, as a package that follows its updates. */
+  kernelPackage: z.string(),
+  /** Sections of the answer file that the installer of this release knows and an earlier one does not. */
+  autoinstall: z.record(z.string(), z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))).default({}),
   /** `byArch` for architectures that have servers of their own (ports). */
   mirrors: mirrors.extend({ byArch: z.partialRecord(z.enum(arches), mirrors).default({}) }),
 });
@@ -146,8 +155,12 @@ const redhatDistro = z.strictObject({
    * Package repositories below the mirror; `{arch}` stands for `x86_64` or `aarch64`. The first is the installation tree
    * with `.treeinfo`, kernel and initrd. On an ISO they lie at `isoPath`, if they are there.
    */
-  repositories: z.array(z.strictObject({ id: z.string(), path: z.string(), isoPath: z.string().optional() })).min(1),
+  repositories: z
+    .array(z.strictObject({ id: z.string(), path: z.string(), isoPath: z.string().startsWith('/').optional() }))
+    .min(1),
   mirrors,
+  /** Whether the first of the repositories is an installation tree; else it is installed from its ISO only. */
+  hasTree: z.boolean().default(true),
   /** Its repositories are for subscribers alone, so that it is installed from its customer's ISO only. */
   subscription: z.boolean().default(false),
 });
@@ -156,6 +169,8 @@ const photonDistro = z.strictObject({
   ...common,
   family: z.literal('photon'),
   iso: z.partialRecord(z.enum(arches), isoMedia),
+  /** Installed from the mirror after what the ISO has, which `packages` are. */
+  mirrorPackages: z.array(z.string()).default([]),
   /** Package repositories below the mirror, as for the redhat family. */
   repositories: z.array(z.strictObject({ id: z.string(), path: z.string() })).min(1),
   mirrors,

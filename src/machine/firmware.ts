@@ -48,7 +48,7 @@ export async function findFirmware(arch: Arch, search: FirmwareSearch = {}): Pro
   throw new KvmimgError({
     code: 'firmware-missing',
     message: `No ${kind} for ${arch} machines is installed: no descriptor in ${dirs.join(', ')} fits.`,
-    hint: `${installHints[arch]}, or run \`kvmimg doctor --fix\`; or build with \`--firmware bios\`.`,
+    hint: `${installHints[arch]}, or run \`kvmimg doctor --fix --arch ${arch}\`${wayOut[arch]}.`,
   });
 }
 
@@ -56,6 +56,9 @@ const installHints: Readonly<Record<Arch, string>> = {
   amd64: 'Install OVMF (`ovmf` on Debian and Ubuntu, `edk2-ovmf` on Fedora, RHEL and Arch)',
   arm64: 'Install AAVMF (`qemu-efi-aarch64` on Debian and Ubuntu, `edk2-aarch64` on Fedora, RHEL and Arch)',
 };
+
+/** Only a PC does without. */
+const wayOut: Readonly<Record<Arch, string>> = { amd64: '; or build with `--firmware bios`', arm64: '' };
 
 /** Where descriptors are, least important first; Homebrew's QEMU brings its own. */
 export function defaultFirmwareDirs(env: Readonly<Record<string, string | undefined>>): readonly string[] {

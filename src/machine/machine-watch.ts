@@ -16,8 +16,12 @@ export interface WatchedMachine {
   readonly sign: () => void;
   /** From now on an exit is no failure. */
   readonly expectExit: () => void;
-  /** Waits for the guest's own power-off. @throws what `signal` is aborted with; KvmimgError `machine-exit`. */
-  readonly untilPoweredOff: () => Promise<MachineExit>;
+  /**
+   * Waits for the guest's own power-off, or its reset where `mayReset` says at that time that it has done its work.
+   *
+   * @throws what `signal` is aborted with; KvmimgError `machine-exit`.
+   */
+  readonly untilPoweredOff: (mayReset?: () => boolean) => Promise<MachineExit>;
 }
 
 export interface WatchOptions extends StartMachineOptions {
@@ -62,10 +66,11 @@ export async function startWatchedMachine(spec: MachineSpec, options: WatchOptio
     expectExit: () => {
       exitExpected = true;
     },
-    untilPoweredOff: async () => {
+    untilPoweredOff: async (mayReset = () => false) => {
       exitExpected = true;
       const exit = await abortable(machine.exited, signal);
-      if (exit.kind !== 'guest-shutdown') throw exitFailure(exit);
+      const isEnd = exit.kind === 'guest-shutdown' || (exit.kind === 'guest-reset' && mayReset());
+      if (!isEnd) throw exitFailure(exit);
       return exit;
     },
   };

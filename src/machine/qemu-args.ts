@@ -26,6 +26,7 @@ export function qemuArgs(spec: MachineSpec, paths: MachinePaths, abilities: Qemu
     ...(spec.smbiosSystemSerial === undefined ? [] : ['-smbios', qemuOption(undefined, { file: paths.smbios })]),
     ...['-rtc', 'base=utc'],
     ...spec.disks.flatMap((disk, index) => diskArgs(disk, index, spec.directBoot === undefined)),
+    ...cdromArgs(spec),
     ...(spec.network ? networkArgs(spec.network) : []),
     ...deviceArgs(spec),
     ...['-chardev', qemuOption('file', { id: 'serial0', path: paths.serialLog })],
@@ -43,8 +44,13 @@ const sandbox = 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecont
 
 function machineArgs(spec: MachineSpec): string[] {
   const smm = spec.firmware.kind === 'uefi' && spec.firmware.needsSmm;
+  // The newest interrupt controller that there is: by default `virt` has one for at most eight processors.
+  const machine =
+    spec.arch === 'amd64'
+      ? qemuOption('q35', { smm: smm ? true : undefined })
+      : qemuOption('virt', { 'gic-version': 'max' });
   return [
-    ...['-machine', qemuOption(spec.arch === 'amd64' ? 'q35' : 'virt', { smm: smm ? true : undefined })],
+    ...['-machine', machine],
     // QEMU itself knows whether this pair of architectures may use one thread per virtual CPU.
     ...['-accel', spec.accel],
     ...['-cpu', spec.cpuModel],
@@ -103,10 +109,35 @@ function diskDeviceArgs(
   }
 }
 
+/** CD-ROM drives on the bus on which installers expect them: SATA in a PC, SCSI in an arm64 machine, which has no SATA. */
+function cdromArgs({ arch, cdroms = [] }: MachineSpec): string[] {
+  if (cdroms.length === 0) return [];
+  const controller = arch === 'amd64' ? 'ahci' : 'virtio-scsi-pci';
+  const drives = cdroms.flatMap((file, index) => {
+    const id = `cdrom${index}`;
+    const device =
+      arch === 'amd64'
+        ? qemuOption('ide-cd', { bus: `cdroms.${index}`, drive: id })
+        : qemuOption('scsi-cd', { bus: 'cdroms.0', drive: id });
+    return [
+      ...['-drive', qemuOption(undefined, { file, if: 'none', id, format: 'raw', readonly: true })],
+      ...['-device', device],
+    ];
+  });
+  return ['-device', qemuOption(controller, { id: 'cdroms' }), ...drives];
+}
+
 function networkArgs(network: MachineNetwork): string[] {
-  const hostfwd = network.sshForward ? 'tcp:127.0.0.1:0-:22' : undefined;
+  const { sshForward, guestNetwork } = network;
+  const hostfwd = sshForward ? `tcp:127.0.0.1:0-${guestNetwork?.guestAddress ?? ''}:22` : undefined;
+  const addresses = guestNetwork && {
+    net: guestNetwork.subnet,
+    host: guestNetwork.hostAddress,
+    dns: guestNetwork.dnsAddress,
+    dhcpstart: guestNetwork.guestAddress,
+  };
   return [
-    ...['-netdev', qemuOption('user', { id: 'net0', ipv6: false, hostfwd })],
+    ...['-netdev', qemuOption('user', { id: 'net0', ipv6: false, ...addresses, hostfwd })],
     // No option ROM: nothing boots from the network, and the ROMs are a package of their own.
     ...['-device', qemuOption(network.nic, { netdev: 'net0', romfile: '' })],
   ];

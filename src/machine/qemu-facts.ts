@@ -41,6 +41,6 @@ export async function findQemu(arch: Arch, host: HostSource = thisHost): Promise
   throw new KvmimgError({
     code: 'program-missing',
     message: `${qemuBinaryOf(arch)} is not installed, or not on the PATH.`,
-    hint: 'Run `kvmimg doctor --fix` to install what is missing.',
+    hint: `Run \`kvmimg doctor --fix --arch ${arch}\` to install what is missing.`,
   });
 }

@@ -56,7 +56,7 @@ export function makePlan(inputs: PlanInputs): { readonly plan: Plan } | { readon
     planVersion: 1,
     name: recipe.name,
     recipe,
-    distro: withFullUdebNames(distro, media),
+    distro: withFullUdebNames(distro, media, recipe),
     media,
     accel: options.accel,
     mirrors: chooseMirrors(recipe, distro, facts.mirrors),

@@ -39,7 +39,7 @@ const templateFolders: Readonly<Record<Distro['family'], string>> = {
   debian: 'preseed',
   ubuntu: 'autoinstall',
   redhat: 'kickstart',
-  photon: 'kickstart',
+  photon: 'photon',
 };
 
 /** Reads the facts; it writes nothing, not even a folder. */

@@ -1,8 +1,10 @@
 import type { Problem } from '../errors.ts';
 import { isRecipeFile } from '../recipe/base.ts';
+import { makeVolumes } from '../recipe/install-settings.ts';
 import { formatSize } from '../recipe/quantities.ts';
 import { type Format, recipeSchema } from '../recipe/schema.ts';
 import { digestOf } from './canonical-json.ts';
+import { findNetworkProblem } from './guest-network.ts';
 import { findOwnFiles, makePlannedLayers } from './layer-keys.ts';
 import type { PlanInputs } from './make-plan.ts';
 import { planMedia } from './planned-media.ts';
@@ -24,6 +26,8 @@ export const planRules: readonly PlanRule[] = [
   { name: 'installer-fits', aboutHost: false, check: checkInstaller },
   { name: 'firmware-exists', aboutHost: false, check: checkFirmware },
   { name: 'installer-has-memory', aboutHost: false, check: checkInstallerMemory },
+  { name: 'network-is-whole', aboutHost: false, check: checkNetwork },
+  { name: 'volumes-fit', aboutHost: false, check: checkVolumes },
   { name: 'disk-suffices', aboutHost: false, check: checkDisk },
   { name: 'base-is-installed', aboutHost: false, check: checkBase },
   { name: 'accel-is-possible', aboutHost: true, check: checkAccel },
@@ -56,6 +60,7 @@ function checkInstaller({ recipe, distro, placeOf }: PlanInputs): Problem[] {
   }
   if (from !== 'tree') return [];
   if (distro.family !== 'redhat') return [problem('from', `${distro.title} is installed from its ISO only`)];
+  if (!distro.hasTree) return [problem('from', `${distro.title} is installed from its ISO only`)];
   return distro.subscription ? [problem('from', `the trees of ${distro.title} are for subscribers; use its ISO`)] : [];
 }
 
@@ -93,6 +98,25 @@ function checkDisk({ recipe, distro, placeOf }: PlanInputs): Problem[] {
   if (recipe.disk.size >= distro.diskMinimum) return [];
   const message = `${distro.title} needs ${formatSize(distro.diskMinimum)}, not ${formatSize(recipe.disk.size)}`;
   return [{ place: placeOf(['disk', 'size']), message }];
+}
+
+function checkNetwork({ recipe, placeOf }: PlanInputs): Problem[] {
+  const message = recipe.network === 'dhcp' ? undefined : findNetworkProblem(recipe.network);
+  return message === undefined ? [] : [{ place: placeOf(['network', 'address']), message }];
+}
+
+/** Volumes are beside the root, which must have what the distribution takes. */
+function checkVolumes({ recipe, distro, placeOf }: PlanInputs): Problem[] {
+  const { layout, volumes, swap = 0, size } = recipe.disk;
+  if (layout === 'single' && volumes !== undefined) {
+    const hint = 'Say `layout: separate` or `layout: lvm`.';
+    return [{ place: placeOf(['disk', 'volumes']), message: 'the layout single has none', hint }];
+  }
+  const together = makeVolumes(recipe.disk).reduce((sum, volume) => sum + volume.size, swap);
+  if (size - together >= distro.diskMinimum || size < distro.diskMinimum) return [];
+  const [taken, least] = [formatSize(together), formatSize(distro.diskMinimum)];
+  const message = `volumes and swap take ${taken}, and ${distro.title} needs ${least} besides`;
+  return [{ place: placeOf(['disk', 'size']), message, hint: 'Make the disk larger, or the volumes smaller.' }];
 }
 
 /** Settings that only an installer heeds. */

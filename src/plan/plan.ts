@@ -40,7 +40,7 @@ export type PlannedMedia =
 export type PlannedIso = Omit<IsoMedia, 'volumeId'> & {
   readonly path?: string;
   /** Of the user's own ISO it is read from the file. */
-  readonly volumeId?: string;
+  readonly volumeId?: string | undefined;
 };
 
 export interface PlannedOutput {

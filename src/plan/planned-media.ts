@@ -2,7 +2,7 @@ import { isAbsolute } from 'node:path';
 import type { Distro, InstallerLock } from '../distro/schema.ts';
 import { skippedUdebs } from '../distro/skipped-udebs.ts';
 import type { Arch, Recipe } from '../recipe/schema.ts';
-import type { SourceFile } from '../recipe/sources.ts';
+import { namesUrl, type SourceFile } from '../recipe/sources.ts';
 import type { PlannedIso, PlannedMedia } from './plan.ts';
 
 interface MediaInputs {
@@ -30,7 +30,7 @@ export function planMedia({ recipe, distro, lock, sources }: MediaInputs): Plann
 /** Of the families that know both, who neither says nor names an ISO gets the tree, which is always the newest. */
 function wantsTree({ installer }: Recipe, distro: Extract<Distro, { readonly family: 'redhat' }>): boolean {
   if (installer.from !== undefined) return installer.from === 'tree';
-  return installer.iso === undefined && !distro.subscription;
+  return installer.iso === undefined && distro.hasTree && !distro.subscription;
 }
 
 /** The user's own ISO has the layout of the distro's, and none of its digests. */
@@ -40,12 +40,11 @@ function ownIso(
   sources: readonly SourceFile[],
 ): PlannedIso {
   const digest = sha256 === undefined ? {} : { sha256 };
-  if (/^https?:/.test(iso))
-    return { fileName: iso.split('/').at(-1) ?? fileName, urls: [iso], kernel, initrd, ...digest };
+  if (namesUrl(iso)) return { fileName: iso.split('/').at(-1) ?? fileName, urls: [iso], kernel, initrd, ...digest };
   const file = sources.find(({ source }) => source === iso);
   const path = file?.path ?? (isAbsolute(iso) ? iso : undefined);
   const known = file === undefined ? {} : { sha256: file.sha256, sizeBytes: file.sizeBytes };
-  return { fileName, urls: [], kernel, initrd, ...digest, ...known, ...(path === undefined ? {} : { path }) };
+  return { fileName, urls: [], kernel, initrd, ...known, ...digest, ...(path === undefined ? {} : { path }) };
 }
 
 /** SHA-256s and URLs that tell these media from others: part of the install layer's key. */
@@ -68,8 +67,8 @@ export function identifyMedia(media: PlannedMedia): readonly string[] {
   }
 }
 
-/** The distro with the names of the udebs as the lock has them; others are as they were. */
-export function withFullUdebNames(distro: Distro, media: PlannedMedia): Distro {
+/** The distro with the names of the udebs to leave out as the lock has them; others are as they were. */
+export function withFullUdebNames(distro: Distro, media: PlannedMedia, { disk }: Pick<Recipe, 'disk'>): Distro {
   if (distro.family !== 'debian' || media.kind !== 'netboot') return distro;
-  return { ...distro, skipUdebs: skippedUdebs(distro, media.lock) };
+  return { ...distro, skipUdebs: skippedUdebs(distro, media.lock, disk) };
 }

@@ -1,6 +1,7 @@
 import { findDistro, findInstallerLock, listDistroIds } from '../distro/catalogue.ts';
 import type { Distro } from '../distro/schema.ts';
 import { InputError, type Problem } from '../errors.ts';
+import { completeRecipe } from '../recipe/complete.ts';
 import { type LoadedRecipe, loadRecipe, loadRecipes, type RecipeRequest } from '../recipe/load.ts';
 import { distinctProblems } from '../recipe/validate.ts';
 import { suggestName } from '../suggestion.ts';
@@ -48,8 +49,8 @@ async function resolveOne(
 ): Promise<ReturnType<typeof makePlan>> {
   const distro = loaded.distroId === undefined ? undefined : await findDistro(loaded.distroId);
   const problems = [...loaded.problems, ...(await checkDistro(loaded, distro))];
-  const { recipe } = loaded;
-  if (problems.length > 0 || recipe === undefined || distro === undefined) return { problems };
+  if (problems.length > 0 || loaded.recipe === undefined || distro === undefined) return { problems };
+  const recipe = completeRecipe(loaded.recipe, distro);
   const { outputs, manifestPath } = planOutputs(recipe, options);
   const [lock, facts] = await Promise.all([
     findInstallerLock(distro, recipe.arch),

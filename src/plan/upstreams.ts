@@ -15,21 +15,23 @@ export function upstreamsOf({ distro, mirrors, recipe }: Mirrored): Readonly<Rec
       return { ubuntu: mirrors.build, 'ubuntu-security': mirrors.buildSecurity, ...further };
     case 'redhat':
     case 'photon':
-      return { packages: mirrors.build, ...further };
+      return {
+        packages: mirrors.build,
+        ...(mirrors.archive && { [archiveOf('packages')]: mirrors.archive }),
+        ...further,
+      };
   }
 }
 
+/** The upstream that has what another one does not have any more: releases move to an archive. */
+export function archiveOf(upstream: string): string {
+  return `${upstream}-archive`;
+}
+
 /** What every mirror of this distribution has, below the guest's root: without it an install need not begin. */
-export function mirrorProbes({ distro, media }: Mirrored): readonly string[] {
+export function mirrorProbes({ distro }: Mirrored): readonly string[] {
   const { codename } = distro;
-  switch (distro.family) {
-    case 'debian':
-      return [`debian/dists/${codename}/InRelease`, `debian-security/dists/${codename}-security/InRelease`];
-    case 'ubuntu':
-    case 'photon':
-      // Installed from the ISO, whatever there is of a mirror.
-      return [];
-    case 'redhat':
-      return media.kind === 'tree' ? [`packages/${media.path}/.treeinfo`] : [];
-  }
+  // The others are installed from an ISO, whatever there is of a mirror, or from a tree that is looked for anyway.
+  if (distro.family !== 'debian') return [];
+  return [`debian/dists/${codename}/InRelease`, `debian-security/dists/${codename}-security/InRelease`];
 }

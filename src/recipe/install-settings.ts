@@ -30,14 +30,35 @@ export const disk = z.strictObject({
       'File systems of their own, for the layouts `separate` and `lvm`. Default: /home 512MiB, /var 2GiB, /var/log 1GiB.',
   }),
   swap: wholeMebibytes.optional().meta({ description: 'Size of a swap partition. Default: none.', example: '1GiB' }),
-  size: sizeBytes
-    .refine((bytes) => bytes % mebibyte === 0, { error: 'must be a multiple of 1 MiB' })
+  size: wholeMebibytes
     .refine((bytes) => bytes <= diskSizeLimitBytes, { error: 'must be less than 2 TiB, the most that a VMDK holds' })
-    .prefault('8GiB')
-    .meta({ description: 'Size of the disk; the root grows at first boot when the disk is larger.', example: '20GiB' }),
+    .optional()
+    .meta({
+      description:
+        'Size of the disk; the root grows at first boot when the disk is larger. Default: 8GiB, or what the distro and the volumes need.',
+      example: '20GiB',
+    }),
 });
 
 const ipAddress = z.union([z.ipv4(), z.ipv6()], { error: 'must be an IP address' });
+
+/** Sizes for nodes: logs cannot fill what the system writes, and homes neither. */
+const defaultVolumes = [
+  { path: '/home', size: 512 * mebibyte },
+  { path: '/var', size: 2048 * mebibyte },
+  { path: '/var/log', size: 1024 * mebibyte },
+] as const;
+
+/** The file systems beside the root; sizes in bytes. */
+export function makeVolumes({
+  layout,
+  volumes = defaultVolumes,
+}: {
+  readonly layout: LayoutName;
+  readonly volumes?: readonly z.output<typeof volume>[] | undefined;
+}): readonly z.output<typeof volume>[] {
+  return layout === 'single' ? [] : volumes;
+}
 
 export const staticNetwork = z.strictObject({
   address: z

@@ -16,7 +16,7 @@ import {
 } from './matrix.ts';
 import { applyOverrides, type Override, parseSet } from './overrides.ts';
 import { findValue, formatPath, isWithin, type Path } from './path.ts';
-import type { Recipe } from './schema.ts';
+import type { RecipeSettings } from './schema.ts';
 import { readSources, type SourceFile } from './sources.ts';
 import { distinctProblems, toProblems, validateRecipe } from './validate.ts';
 
@@ -34,7 +34,7 @@ export interface RecipeRequest {
 
 export interface LoadedRecipe {
   /** Undefined when there are problems, with this recipe or with another one of its matrix. */
-  readonly recipe: Recipe | undefined;
+  readonly recipe: RecipeSettings | undefined;
   readonly problems: readonly Problem[];
   /** What the recipe builds, known even where the rest is wrong, so that its name is checked along with the rest. */
   readonly distroId: string | undefined;

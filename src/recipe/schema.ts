@@ -144,7 +144,10 @@ export const recipeFields = z.strictObject({
     .max(64)
     .default(2)
     .meta({ description: 'Virtual CPUs while building; an emulated machine has one.' }),
-  memory: sizeBytes.prefault('2GiB').meta({ description: 'Memory while building.', example: '4GiB' }),
+  memory: sizeBytes.optional().meta({
+    description: 'Memory while building. Default: 2GiB, or what the installer needs.',
+    example: '4GiB',
+  }),
   disk: disk.prefault({}).meta({ description: 'The disk.' }),
   hostname: hostName.default('localhost').meta({ description: 'Host name until first-boot data sets another.' }),
   locale: line
@@ -253,8 +256,14 @@ export const recipeSchema = recipeFileFields.transform(({ matrix: _, ...fields }
   firmware: fields.firmware ?? defaultFirmware(fields.arch),
 }));
 
-/** A recipe with every default filled in; sizes in bytes, durations in milliseconds. */
-export type Recipe = z.output<typeof recipeSchema>;
+/** A recipe with the defaults that do not depend on the distro; sizes in bytes, durations in milliseconds. */
+export type RecipeSettings = z.output<typeof recipeSchema>;
+
+/** A recipe with every default filled in. */
+export type Recipe = Omit<RecipeSettings, 'memory' | 'disk'> & {
+  readonly memory: number;
+  readonly disk: RecipeSettings['disk'] & { readonly size: number };
+};
 export type Step = Recipe['provision'][number];
 export type User = Recipe['users'][number];
 

@@ -26,9 +26,13 @@ export const sourcePatterns = [
   'provision[*].scripts[*].source',
 ];
 
+export function namesUrl(text: string): boolean {
+  return /^[a-z]+:/.test(text);
+}
+
 /** Whether it is the path of a file, and no URL. */
 export function namesFile(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && !/^https?:/.test(value);
+  return typeof value === 'string' && value !== '' && !namesUrl(value);
 }
 
 /** Digests of the files that a recipe's data names, relative to `recipeDir`; issues for those not there. */

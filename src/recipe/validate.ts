@@ -3,7 +3,7 @@ import type { Problem } from '../errors.ts';
 import { suggestName } from '../suggestion.ts';
 import { findValue, formatPath, type Path } from './path.ts';
 import { recipeRules } from './rules.ts';
-import { type Recipe, recipeFileFields, recipeSchema } from './schema.ts';
+import { type RecipeSettings, recipeFileFields, recipeSchema } from './schema.ts';
 import { settingNamesAt } from './schema-tree.ts';
 
 /** Something wrong at a path of the recipe; `load` knows which line of which file that is. */
@@ -28,7 +28,7 @@ const kindNames: Readonly<Record<string, string>> = {
 /** The recipe with its defaults, or everything that is wrong with the data; it never throws. */
 export function validateRecipe(
   data: unknown,
-): { readonly recipe: Recipe } | { readonly issues: readonly RecipeIssue[] } {
+): { readonly recipe: RecipeSettings } | { readonly issues: readonly RecipeIssue[] } {
   const parsed = recipeSchema.safeParse(data, { error: describeIssue });
   const shapeIssues = parsed.success
     ? []

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { RouteResponse } from './route.ts';
+import type { RouteResponse, ServedFile } from './route.ts';
 
 interface ByteRange {
   readonly start: number;
@@ -35,7 +35,7 @@ export async function sendResponse(
 }
 
 async function sizeOf(answer: RouteResponse): Promise<number> {
-  if (answer.file) return (await stat(answer.file.path)).size;
+  if (answer.file) return answer.file.part?.sizeBytes ?? (await stat(answer.file.path)).size;
   return Buffer.byteLength(answer.body ?? '');
 }
 
@@ -84,7 +84,16 @@ function findRange(
 }
 
 function openBody(answer: RouteResponse, range: ByteRange | undefined): Readable {
-  if (answer.file) return createReadStream(answer.file.path, { ...range, highWaterMark: 1 << 18 });
+  if (answer.file) return openFile(answer.file, range);
   const body = Buffer.from(answer.body ?? '');
   return Readable.from(range === undefined ? [body] : [body.subarray(range.start, range.end + 1)]);
+}
+
+function openFile({ path, part }: ServedFile, range: ByteRange | undefined): Readable {
+  const highWaterMark = 1 << 18;
+  if (part === undefined) return createReadStream(path, { ...range, highWaterMark });
+  // A stream's end is its last byte, so that an empty part cannot be said.
+  if (part.sizeBytes === 0) return Readable.from([]);
+  const { start, end } = range ?? { start: 0, end: part.sizeBytes - 1 };
+  return createReadStream(path, { start: part.offsetBytes + start, end: part.offsetBytes + end, highWaterMark });
 }

@@ -5,12 +5,18 @@ export interface RouteRequest {
   readonly path: string;
 }
 
+/** A file, or the part of it that lies at `part`. */
+export interface ServedFile {
+  readonly path: string;
+  readonly part?: { readonly offsetBytes: number; readonly sizeBytes: number };
+}
+
 export interface RouteResponse {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   /** Content, or a file whose content is sent. Neither: no body. */
   readonly body?: Uint8Array | string;
-  readonly file?: { readonly path: string };
+  readonly file?: ServedFile;
 }
 
 /** Answers every path that is the prefix or lies below it. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Scope } from '../lifecycle/scope.ts';
+import { defaultGuestNetwork } from '../plan/guest-network.ts';
 import { sendResponse } from './response.ts';
 import { findRoute, type Route, type RouteResponse } from './route.ts';
 
@@ -20,6 +21,8 @@ export interface RecordedRequest {
 export interface SeedServerOptions {
   readonly routes: readonly Route[];
   readonly scope: Scope;
+  /** By which the guest reaches the host's loopback through QEMU's user networking. Default: 10.0.2.2. */
+  readonly hostAddress?: string;
   /** Called after each request has been answered. */
   readonly onRequest?: (request: RecordedRequest) => void;
   /** The guest has called `callback/<name>`. */
@@ -30,7 +33,7 @@ export interface SeedServerOptions {
 
 export interface SeedServer {
   readonly port: number;
-  /** For the guest, which reaches the host's loopback as 10.0.2.2 through QEMU's user networking. */
+  /** For the guest, at `hostAddress`. */
   readonly guestUrl: (path: string) => string;
   readonly localUrl: (path: string) => string;
   /** `/<token>/<path>`, for installers that want host and folder apart. */
@@ -48,6 +51,7 @@ const callbackPrefix = 'callback/';
  * guest is given. The scope closes it, and its open connections with it.
  */
 export async function startSeedServer(options: SeedServerOptions): Promise<SeedServer> {
+  const { hostAddress = defaultGuestNetwork.hostAddress } = options;
   const token = randomBytes(16).toString('hex');
   const requests: RecordedRequest[] = [];
   const server = createServer((request, response) => {
@@ -63,7 +67,7 @@ export async function startSeedServer(options: SeedServerOptions): Promise<SeedS
   return {
     port,
     urlPath,
-    guestUrl: (path) => `http://10.0.2.2:${port}${urlPath(path)}`,
+    guestUrl: (path) => `http://${hostAddress}:${port}${urlPath(path)}`,
     localUrl: (path) => `http://127.0.0.1:${port}${urlPath(path)}`,
     requests: () => [...requests],
     close,

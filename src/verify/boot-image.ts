@@ -8,6 +8,7 @@ import { connectSsh, type SshAddress, type SshSession } from '../guest/ssh-sessi
 import type { Scope } from '../lifecycle/scope.ts';
 import type { MachineDisk, MachineNetwork, MachineSpec } from '../machine/machine-spec.ts';
 import { startWatchedMachine, type WatchedMachine } from '../machine/machine-watch.ts';
+import type { GuestNetwork } from '../plan/guest-network.ts';
 import { type SeedServer, startSeedServer } from '../seed-server/seed-server.ts';
 import { waitUntil } from '../wait/wait-until.ts';
 import { makeNoCloudSeed } from './nocloud-seed.ts';
@@ -16,6 +17,7 @@ import { makeNoCloudSeed } from './nocloud-seed.ts';
 export type BootHardware = Pick<MachineSpec, 'arch' | 'accel' | 'cpuModel' | 'cpus' | 'memoryBytes' | 'firmware'> & {
   readonly bus: MachineDisk['bus'];
   readonly nic: MachineNetwork['nic'];
+  readonly guestNetwork?: GuestNetwork;
 };
 
 export interface BootRequest {
@@ -83,13 +85,18 @@ export async function bootImage(request: BootRequest, options: BootOptions): Pro
   return { guest, address, watched, secondsToLogin: (performance.now() - startMs) / 1000 };
 }
 
-function serveFirstBoot({ hostname, user }: BootRequest, publicKey: string, scope: Scope): Promise<SeedServer> {
+function serveFirstBoot(
+  { hostname, user, hardware }: BootRequest,
+  publicKey: string,
+  scope: Scope,
+): Promise<SeedServer> {
   const seed = makeNoCloudSeed({ instanceId: randomUUID(), hostname, user, publicKey });
   const handle = ({ path }: { readonly path: string }) => {
     const body = seed.get(path.slice('nocloud/'.length));
     return body === undefined ? { status: 404 } : { status: 200, body };
   };
-  return startSeedServer({ scope, routes: [{ prefix: 'nocloud', handle }] });
+  const hostAddress = hardware.guestNetwork?.hostAddress;
+  return startSeedServer({ scope, ...(hostAddress && { hostAddress }), routes: [{ prefix: 'nocloud', handle }] });
 }
 
 /** The running overlay, and the host key that it has printed, once it has. */
@@ -102,13 +109,13 @@ async function startOverlay(
   const { path, format } = request.image;
   const backing = { path: resolve(path), format };
   await createDisk({ path: overlay, format: 'qcow2', sizeBytes: request.diskSizeBytes, backing });
-  const { bus, nic, ...machine } = request.hardware;
+  const { bus, nic, guestNetwork, ...machine } = request.hardware;
   let hostKey: string | undefined;
   const watched = await startWatchedMachine(
     {
       ...machine,
       disks: [{ path: overlay, format: 'qcow2', bus, cache: 'unsafe' }],
-      network: { nic, sshForward: true },
+      network: { nic, sshForward: true, ...(guestNetwork && { guestNetwork }) },
       smbiosSystemSerial: `ds=nocloud;s=${server.guestUrl('nocloud/')}`,
       noReboot: false,
     },

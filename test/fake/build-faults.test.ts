@@ -44,6 +44,16 @@ describe('a build that fails', () => {
       says: [/late script .* exit code 3/, /cannot stat \/nothing/],
     },
     {
+      title: 'a component of the installer that the mirror does not have',
+      scenario: { install: [...started, { fetch: 'debian/pool/main/g/gone/gone-udeb_1_amd64.udeb' }] },
+      says: [
+        /needs its component gone-udeb_1_amd64\.udeb/,
+        /http:\/\/127\.0\.0\.1:\d+\/debian\/pool\/main\/g\/gone\/gone-udeb_1_amd64\.udeb answers 404/,
+        /another mirror with --mirror/,
+        /GET seed\/preseed\.cfg 200/,
+      ],
+    },
+    {
       title: 'SSH that never comes up, the limit being 3 s',
       scenario: 'installs',
       args: ['--set', 'limits.ssh=3s'],

@@ -140,7 +140,7 @@ export async function makeFakeSite(): Promise<FakeSite> {
 }
 
 function contentOfPool(url: string): string | undefined {
-  return url.endsWith('.udeb') ? contents.udeb : undefined;
+  return url.endsWith('.udeb') && !url.includes('/gone') ? contents.udeb : undefined;
 }
 
 function pinned(name: string) {

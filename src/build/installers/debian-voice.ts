@@ -1,5 +1,5 @@
 import { KvmimgError } from '../../errors.ts';
-import type { InstallerCallback, InstallerMessage, InstallerVoice } from './installer-voice.ts';
+import { type InstallerCallback, type InstallerMessage, type InstallerVoice, serialTag } from './installer-voice.ts';
 
 /**
  * d-i's main menu items in the order of an install, what they do in plain words, and how far the install is when one
@@ -22,12 +22,14 @@ const menuItems: Readonly<Record<string, { readonly activity: string; readonly f
 const helpPrompt = /Prompt: '\?' for help/;
 
 function readActivity(message: InstallerMessage): { activity: string; fraction?: number } | undefined {
+  // The console shows dialogues, and the syslog says it all.
+  if (message.tag === serialTag) return undefined;
   const item = /Menu item '([^']+)' selected/.exec(message.text)?.[1];
   if (item !== undefined) return menuItems[item] ?? { activity: item };
   const anna = /retrieving (\S+)/.exec(message.text)?.[1];
   if (anna !== undefined && message.tag.startsWith('anna')) return { activity: `loading ${anna}` };
   const unpacking = /^(?:Unpacking|Setting up) \S+/.exec(message.text)?.[0];
-  return unpacking === undefined ? undefined : { activity: unpacking.toLowerCase().replace(/:amd64$/, '') };
+  return unpacking === undefined ? undefined : { activity: unpacking.toLowerCase().replace(/:(amd64|arm64)$/, '') };
 }
 
 function findFailure(message: InstallerMessage): KvmimgError | undefined {

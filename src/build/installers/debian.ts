@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findKeyring } from '../../distro/catalogue.ts';
+import type { KvmimgError } from '../../errors.ts';
 import { type BuildKey, makeBuildKey } from '../../media/build-key.ts';
 import { makeInitrdOverlay, writeInitrd } from '../../media/initrd.ts';
 import { makePinnedUrls } from '../../media/installer-lock.ts';
@@ -29,7 +30,9 @@ export const debianInstaller: FamilyInstaller = {
     const urls = makePinnedUrls(plan.mirrors.build, plan.distro.mirrors.archive, lock);
     const sources = { ...run.access, urls };
     const netboot = await openNetboot(lock, sources, options);
-    const udebs = await fetchAllPinned(listUdebFiles(lock, plan.distro.skipUdebs), sources, options);
+    const onMissing = (error: KvmimgError): void => run.warn(`${error.message} The installer may ask for it in vain.`);
+    const files = listUdebFiles(lock, plan.distro.skipUdebs);
+    const udebs = await fetchAllPinned(files, sources, { ...options, ...(lock.unproven ? { onMissing } : {}) });
     return (keys) => prepareBoot(run, plan, { netboot, udebs, keys });
   },
 };
@@ -57,8 +60,8 @@ async function prepareBoot(run: BuildRun, plan: DebianPlan, { netboot, udebs, ke
 }
 
 /** The index of the pinned udebs, signed with a key of this build that the initrd trusts. */
-async function makeUdebSuite({ media: { lock }, distro }: DebianPlan, buildKey: BuildKey) {
-  return lock.udebs.length === 0 ? [] : makeUdebIndex(lock, { skip: distro.skipUdebs, buildKey });
+function makeUdebSuite({ media: { lock }, distro }: DebianPlan, buildKey: BuildKey) {
+  return makeUdebIndex(lock, { skip: distro.skipUdebs, buildKey });
 }
 
 /**

@@ -1,10 +1,11 @@
+import { type Answer, loadAnswer } from '../../answer-file/load-answer.ts';
 import type { RunFacts } from '../../answer-file/run-facts.ts';
 import type { AnswerFiles } from '../../answer-file/writer.ts';
-import { writers } from '../../answer-file/writers.ts';
 import type { SshKeyPair } from '../../guest/ssh-keys.ts';
 import { tcgKernelArguments } from '../../machine/machine-spec.ts';
 import type { FetchOptions } from '../../media/pinned-file.ts';
 import type { BuildRun } from '../build-run.ts';
+import { checkUnchanged } from '../sources.ts';
 import type { InstallerVoice } from './installer-voice.ts';
 
 /** The keys that live as long as one install layer. */
@@ -46,17 +47,14 @@ export function makeRunFacts({ services }: Pick<BuildRun, 'services'>, keys: Bui
   };
 }
 
-/** The answer files of a run, and the arguments of the installer's kernel. */
-export async function makeAnswer(
-  run: Pick<BuildRun, 'plan' | 'decision'>,
-  facts: RunFacts,
-): Promise<Pick<InstallBoot, 'files' | 'kernelArguments'>> {
+/** The answer of a run. @throws KvmimgError `source-changed` when a file of the user's is not what was planned. */
+export async function makeAnswer(run: Pick<BuildRun, 'plan' | 'decision'>, facts: RunFacts): Promise<Answer> {
   const { plan } = run;
-  const writer = writers[plan.distro.family];
-  return {
-    files: writer.render(plan, facts, await writer.loadTemplates()),
-    kernelArguments: writer.kernelArguments(plan, facts, machineArgumentsOf(run)),
-  };
+  const { answerFile, repositories } = plan.recipe;
+  const read = [answerFile, ...repositories.map(({ keySource }) => keySource)];
+  const files = plan.sources.filter(({ source }) => read.includes(source));
+  await Promise.all(files.map(({ path }) => checkUnchanged(plan, path)));
+  return loadAnswer(plan, facts, machineArgumentsOf(run));
 }
 
 /** For this machine's kernel only, not for the image. */

@@ -1,6 +1,9 @@
 import type { KvmimgError } from '../../errors.ts';
 
-/** One message of the installer's syslog. */
+/** The tag of what the installer writes to the serial console, line by line. */
+export const serialTag = 'serial';
+
+/** One message of the installer's syslog, of a callback, or a line of its console. */
 export interface InstallerMessage {
   readonly tag: string;
   readonly text: string;
@@ -26,6 +29,8 @@ export interface InstallerVoice {
   readonly readCallback?: (callback: InstallerCallback) => readonly InstallerMessage[];
   /** The failure that a callback reports. */
   readonly findCallbackFailure: (callback: InstallerCallback) => KvmimgError | undefined;
+  /** The callback after which the installer's reset of the machine is its end; without one only a power-off is. */
+  readonly resetsAfter?: string;
   /** A serial line that also comes when nothing happens, and so is no sign of life. */
   readonly isIdleLine: (line: string) => boolean;
 }

@@ -39,7 +39,22 @@ export const tdnf: PackageManager = {
 const shelf = '/etc/kvmimg-repos.d';
 const buildFile = '/etc/yum.repos.d/kvmimg-build.repo';
 
-function repositoriesOf({ distro, recipe }: Plan): readonly { readonly id: string; readonly path: string }[] {
+interface BuildRepository {
+  readonly id: string;
+  /** Below the guest's root. */
+  readonly path: string;
+}
+
+/** From the ISO where nothing else is to be had: without a subscription, and offline. */
+function buildRepositories(plan: Plan): readonly BuildRepository[] {
+  const { distro, media, offline } = plan;
+  if (distro.family === 'redhat' && media.kind === 'iso' && (distro.subscription || offline)) {
+    return distro.repositories.flatMap(({ id, isoPath }) => (isoPath ? [{ id, path: `iso${isoPath}` }] : []));
+  }
+  return publicRepositories(plan).map(({ id, path }) => ({ id, path: `packages/${path}` }));
+}
+
+function publicRepositories({ distro, recipe }: Plan): readonly { readonly id: string; readonly path: string }[] {
   const { repositories } = distro as DistroOf<'redhat' | 'photon'>;
   return repositories.map(({ id, path }) => ({ id, path: path.replaceAll('{arch}', rpmArches[recipe.arch]) }));
 }
@@ -52,8 +67,8 @@ for file in /etc/yum.repos.d/*.repo; do
 done
 `;
   if (sourcesOf === 'build') return move;
-  const sections = repositoriesOf(plan).map(
-    ({ id, path }) => `[kvmimg-${id}]\nname=${id}\nbaseurl=$root/packages/${path}\nenabled=1\ngpgcheck=1\n`,
+  const sections = buildRepositories(plan).map(
+    ({ id, path }) => `[kvmimg-${id}]\nname=${id}\nbaseurl=$root/${path}\nenabled=1\ngpgcheck=1\n`,
   );
   return `${move}
 mkdir -p ${shelf}
@@ -82,7 +97,7 @@ ${own}${publishRepositories(plan, '/etc/yum.repos.d/*.repo')}`;
 
 /** The recipe's `imageMirror` in place of the distribution's mirror lists. */
 function writeOwnMirror(plan: Plan): string {
-  const sections = repositoriesOf(plan).map(
+  const sections = publicRepositories(plan).map(
     ({ id, path }) => `[${id}]\nname=${id}\nbaseurl=${plan.mirrors.image}/${path}\nenabled=1\ngpgcheck=1\n`,
   );
   return `sed -i 's/^enabled *=.*/enabled=0/' /etc/yum.repos.d/*.repo

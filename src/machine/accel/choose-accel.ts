@@ -82,9 +82,9 @@ async function probeAndKeep(
   return { accel, result, fromCache: false };
 }
 
-function decide({ accel, result, fromCache }: Finding, { choice }: AccelQuestion): AccelDecision {
+function decide({ accel, result, fromCache }: Finding, { choice, arch }: AccelQuestion): AccelDecision {
   if (result.works) return { accel, cpuModel: result.cpuModel, reason: result.reason, fromCache };
-  if (choice === 'auto') return { accel: 'tcg', cpuModel: cpuModelOf('tcg'), reason: result.reason, fromCache };
+  if (choice === 'auto') return { accel: 'tcg', cpuModel: cpuModelOf('tcg', arch), reason: result.reason, fromCache };
   throw new KvmimgError({
     code: 'accel-unusable',
     message: `The accelerator ${accel} cannot be used: ${result.reason}.`,
@@ -92,7 +92,7 @@ function decide({ accel, result, fromCache }: Finding, { choice }: AccelQuestion
   });
 }
 
-function emulation({ choice }: AccelQuestion): AccelDecision {
+function emulation({ choice, arch }: AccelQuestion): AccelDecision {
   const reason = choice === 'tcg' ? 'it was asked for' : 'kvmimg knows no accelerator for this operating system';
-  return { accel: 'tcg', cpuModel: cpuModelOf('tcg'), reason, fromCache: false };
+  return { accel: 'tcg', cpuModel: cpuModelOf('tcg', arch), reason, fromCache: false };
 }

@@ -1,9 +1,16 @@
 import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { debianWriter } from '../../../src/answer-file/debian.ts';
+import { quoteScriptWord } from '../../../src/answer-file/image-files.ts';
 import { quoteDebconf } from '../../../src/answer-file/quote-debconf.ts';
 import { fillTemplate } from '../../../src/answer-file/template.ts';
 import { quoteShellWord } from '../../../src/process/quote-command.ts';
+import { recipeSchema } from '../../../src/recipe/schema.ts';
+import { answerRun, planForDistro } from './answer-inputs.ts';
 
 const hostile = {
   'a space': 'a b',
@@ -91,6 +98,82 @@ describe('quoteDebconf', () => {
         expect(readSelections(line) ?? '').toBe(value);
       }),
     );
+  });
+});
+
+describe('a script of an answer file', () => {
+  const templates = debianWriter.loadTemplates();
+  let target: string;
+  beforeEach(() => {
+    target = mkdtempSync(join(tmpdir(), 'kvmimg-target-'));
+    mkdirSync(join(target, 'etc/apt/sources.list.d'), { recursive: true });
+  });
+  afterEach(() => rmSync(target, { recursive: true }));
+
+  it('carries the key of a repository, whatever it is, into its file', async () => {
+    const plan = await planForDistro('debian-13', {
+      repositories: [{ name: 'more', url: 'https://repo.example.org/more', key: 'replaced' }],
+    });
+    const [repository] = plan.recipe.repositories;
+    if (!repository) throw new Error('no repository');
+    const texts = await templates;
+    /** What base.sh writes into the key's file: the lines of the repository alone, run for another target. */
+    const through = (key: string): string => {
+      const recipe = { ...plan.recipe, repositories: [{ ...repository, key }] };
+      const script = debianWriter.render({ ...plan, recipe }, answerRun, texts)['base.sh'] ?? '';
+      const start = script.indexOf('\n# A repository of the recipe');
+      if (start < 0) throw new Error('no lines of the repository');
+      execFileSync('/bin/sh', ['-eu'], { input: `target=${quoteShellWord(target)}\n${script.slice(start)}` });
+      return readFileSync(join(target, 'etc/apt/keyrings/more.asc'), 'utf8');
+    };
+    for (const value of Object.values(hostile)) expect(through(`${value}\n%end`)).toBe(`${value}\n%end\n`);
+    const text = fc.string({ unit: 'grapheme', minLength: 1 }).filter((value) => !value.includes('\0'));
+    fc.assert(
+      fc.property(text, (value) => {
+        expect(through(value)).toBe(`${value.trimEnd()}\n`);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('refuses a NUL, naming the value', () => {
+    expect(() => quoteScriptWord('a\0b', 'key')).toThrow(
+      expect.objectContaining({ code: 'answer-file-value', message: expect.stringMatching(/^key: .*NUL/) }),
+    );
+  });
+});
+
+describe('a recipe', () => {
+  const repository = { name: 'more', url: 'https://repo.example.org', key: 'key' };
+  const network = { address: '192.0.2.10/24', gateway: '192.0.2.1' };
+  /** Fields whose values an answer file holds, each with a recipe that has it. */
+  const fields: Readonly<Record<string, (value: string) => object>> = {
+    hostname: (value) => ({ hostname: value }),
+    locale: (value) => ({ locale: value }),
+    timezone: (value) => ({ timezone: value }),
+    keyboard: (value) => ({ keyboard: value }),
+    'network.address': (value) => ({ network: { ...network, address: value } }),
+    'network.gateway': (value) => ({ network: { ...network, gateway: value } }),
+    'network.nameservers': (value) => ({ network: { ...network, nameservers: [value] } }),
+    'network.search': (value) => ({ network: { ...network, search: [value] } }),
+    ntp: (value) => ({ ntp: [value] }),
+    packages: (value) => ({ packages: [value] }),
+    kernelArguments: (value) => ({ kernelArguments: [value] }),
+    'disk.volumes': (value) => ({ disk: { layout: 'lvm', volumes: [{ path: value, size: '1GiB' }] } }),
+    'repositories.name': (value) => ({ repositories: [{ ...repository, name: value }] }),
+    'repositories.url': (value) => ({ repositories: [{ ...repository, url: value }] }),
+    'repositories.suite': (value) => ({ repositories: [{ ...repository, suite: value }] }),
+    'repositories.components': (value) => ({ repositories: [{ ...repository, components: [value] }] }),
+  };
+  const values = { ...hostile, 'a newline': 'a\nb', '%end': 'a\n%end\nb', 'a NUL': 'a\0b' };
+
+  it.each(Object.keys(fields))('with a hostile %s is refused, with its place', (field) => {
+    for (const value of Object.values(values)) {
+      const parsed = recipeSchema.safeParse({ distro: 'debian-13', ...fields[field]?.(value) });
+      expect(parsed.success, JSON.stringify(value)).toBe(false);
+      const [top] = field.split('.');
+      expect(new Set(parsed.error?.issues.map((issue) => issue.path[0]))).toEqual(new Set([top]));
+    }
   });
 });
 

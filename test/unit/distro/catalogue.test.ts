@@ -36,10 +36,26 @@ describe('the catalogue', () => {
     const distro = await findDistro('debian-13');
     const lock = distro && (await findInstallerLock(distro, 'amd64'));
     if (distro?.family !== 'debian' || !lock) throw new Error('no debian-13');
-    const skipped = skippedUdebs(distro, lock);
+    const skipped = skippedUdebs(distro, lock, { layout: 'single', filesystem: 'ext4' });
     expect(skipped).toHaveLength(distro.skipUdebs.length);
     const kept = lock.udebs.map((udeb) => udeb.package).filter((name) => !skipped.includes(name));
     expect(kept).toEqual(expect.arrayContaining(['partman-efi', 'bootstrap-base', 'pkgsel', 'nobootloader']));
+  });
+
+  it.each(['debian-12', 'debian-13'])('has %s load what LVM and XFS need, and nothing else', async (id) => {
+    const distro = await findDistro(id);
+    const lock = distro && (await findInstallerLock(distro, 'amd64'));
+    if (distro?.family !== 'debian' || !lock) throw new Error(`no ${id}`);
+    const least = skippedUdebs(distro, lock, { layout: 'single', filesystem: 'ext4' });
+    const needed = (layout: 'single' | 'lvm', filesystem: 'ext4' | 'xfs'): string[] => {
+      const skipped = skippedUdebs(distro, lock, { layout, filesystem });
+      return least.filter((name) => !skipped.includes(name)).map((name) => name.replace(/-\d.*/, ''));
+    };
+    const lvm = ['libaio1-udeb', 'lvm2-udeb', 'md-modules', 'partman-auto-lvm', 'partman-lvm'];
+    const xfs = ['libinih1-udeb', 'liburcu8-udeb', 'partman-xfs', 'xfs-modules', 'xfsprogs-udeb'];
+    expect(needed('lvm', 'ext4')).toEqual(lvm);
+    expect(needed('single', 'xfs')).toEqual(xfs);
+    expect(needed('lvm', 'xfs')).toEqual([...lvm, ...xfs].sort());
   });
 
   it('says which file is wrong, and how', async () => {

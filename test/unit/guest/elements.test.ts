@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { makeActions, makeChecks, makeGroupActions, makeUserActions } from '../../../src/guest/elements.ts';
 import { packageManagers } from '../../../src/guest/packages/package-manager.ts';
-import { recipeSchema, type Step } from '../../../src/recipe/schema.ts';
+import type { Step } from '../../../src/recipe/schema.ts';
 import { describeStep } from '../../../src/recipe/step.ts';
+import { makeRecipe } from '../plan/plan-inputs.ts';
 
 const key = `ssh-ed25519 ${'A'.repeat(68)} ops@example`;
-const recipe = recipeSchema.parse({
+const recipe = makeRecipe({
   name: 'example',
   distro: 'debian-13',
   packages: ['curl'],
@@ -138,7 +139,7 @@ describe('makeChecks', () => {
     const folder = mkdtempSync(join(tmpdir(), 'kvmimg-elements-'));
     const path = join(folder, 'file');
     const content = 'It\'s "quoted" $HOME\nnul: \0 end';
-    const wanted = recipeSchema.parse({
+    const wanted = makeRecipe({
       name: 'x',
       distro: 'x',
       provision: [{ files: [{ path, content, mode: '0600', owner: `${userInfo().username}` }] }],
@@ -173,7 +174,7 @@ describe('the check of a sysctl', () => {
   ])('reads %s', (output, value, passes) => {
     const folder = mkdtempSync(join(tmpdir(), 'kvmimg-sysctl-'));
     writeFileSync(join(folder, 'sysctl'), `#!/bin/sh\nprintf '${output}'\n`, { mode: 0o755 });
-    const wanted = recipeSchema.parse({
+    const wanted = makeRecipe({
       name: 'x',
       distro: 'x',
       provision: [{ sysctls: { 'net.ipv4.tcp_rmem': value } }],

@@ -33,7 +33,14 @@ function makeRpmPlan(): Plan {
     ...plan,
     distro: {
       ...facts,
-      ...{ family: 'redhat', kickstartVersion: 'RHEL9', iso: {}, repositories: [baseos], subscription: false },
+      ...{
+        family: 'redhat',
+        kickstartVersion: 'RHEL9',
+        iso: {},
+        repositories: [baseos],
+        subscription: false,
+        hasTree: true,
+      },
       mirrors: { public: 'http://public.example.org/debian' },
     },
   };

@@ -118,6 +118,16 @@ describe('findFirmware', () => {
   });
 });
 
+describe('the hint where there is none', () => {
+  it.each([
+    ['amd64', /ovmf.*doctor --fix --arch amd64.*--firmware bios/],
+    // There is no other way to start such a machine.
+    ['arm64', /qemu-efi-aarch64.*doctor --fix --arch arm64`\.$/],
+  ] as const)('for %s', async (arch, hint) => {
+    await expect(findFirmware(arch, { dirs })).rejects.toMatchObject({ hint: expect.stringMatching(hint) });
+  });
+});
+
 describe('defaultFirmwareDirs', () => {
   it('ends with the user’s own', () => {
     expect(defaultFirmwareDirs({ XDG_CONFIG_HOME: '/c' }).slice(-3)).toEqual([

@@ -150,10 +150,28 @@ const cases: readonly Case[] = [
     has: [['-device', 'VGA', '-device', 'virtio-rng-pci', '-device', 'pvpanic']],
   },
   {
-    title: 'arm64 has neither a PC nor a PC’s devices',
+    title: 'an ISO is read-only and never booted from',
+    changes: { cdroms: ['/m/a, b.iso', '/m/2.iso'] },
+    has: [
+      ['-device', 'ahci,id=cdroms', '-drive', 'file=/m/a,, b.iso,if=none,id=cdrom0,format=raw,readonly=on'],
+      ['-device', 'ide-cd,bus=cdroms.0,drive=cdrom0'],
+      ['-device', 'ide-cd,bus=cdroms.1,drive=cdrom1'],
+    ],
+    hasNot: ['drive=cdrom0,bootindex'],
+  },
+  {
+    title: 'an arm64 machine has no SATA of its own, so its CD-ROM is on SCSI',
+    changes: { arch: 'arm64', firmware: uefi, cdroms: ['/m/1.iso'] },
+    has: [
+      ['-device', 'virtio-scsi-pci,id=cdroms'],
+      ['-device', 'scsi-cd,bus=cdroms.0,drive=cdrom0'],
+    ],
+  },
+  {
+    title: 'arm64 has neither a PC nor a PC’s devices, and an interrupt controller for more than eight processors',
     changes: { arch: 'arm64', firmware: uefi },
     has: [
-      ['-machine', 'virt'],
+      ['-machine', 'virt,gic-version=max'],
       ['-device', 'virtio-gpu-pci', '-device', 'virtio-rng-pci', '-device', 'pvpanic-pci'],
     ],
     hasNot: ['q35', 'VGA'],
@@ -183,8 +201,14 @@ describe('qemuArgs', () => {
 });
 
 describe('cpuModelOf', () => {
-  it('is the host’s own processor, or all that QEMU can emulate', () => {
-    expect([cpuModelOf('kvm'), cpuModelOf('hvf'), cpuModelOf('tcg')]).toEqual(['host', 'host', 'max']);
+  it.each([
+    ['kvm', 'amd64', 'host'],
+    ['hvf', 'arm64', 'host'],
+    ['tcg', 'amd64', 'max'],
+    // The architecture's own algorithm of pointer authentication takes most of an emulated kernel's time.
+    ['tcg', 'arm64', 'max,pauth-impdef=on'],
+  ] as const)('is the host’s own processor, or all that QEMU can emulate: %s, %s', (accel, arch, model) => {
+    expect(cpuModelOf(accel, arch)).toBe(model);
   });
 });
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { findDistro } from '../../../src/distro/catalogue.ts';
 import { chooseMirrors, makePlan, type PlanInputs } from '../../../src/plan/make-plan.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
-import { makeInputs, distro as testian } from './plan-inputs.ts';
+import { makeInputs, makeRecipe } from './plan-inputs.ts';
 
 function planOf(inputs: PlanInputs): Plan {
   const made = makePlan(inputs);
@@ -56,11 +57,12 @@ describe('makePlan', () => {
     expect(plan.mirrors.buildSecurity).toBe('http://public.example.org/debian-security');
   });
 
-  it('does not take a Debian host for the mirror of another family', () => {
-    const inputs = makeInputs({ facts: { mirrors } });
-    const { installerLocks: _, skipUdebs: __, basePackages: ___, mirrors: servers, ...facts } = testian;
-    const distro = { ...facts, family: 'ubuntu' as const, iso: {}, mirrors: { public: servers.public, byArch: {} } };
-    expect(chooseMirrors(inputs.recipe, distro, mirrors).build).toBe('http://public.example.org/debian');
+  it('does not take a Debian host for the mirror of another family', async () => {
+    const ubuntu = await findDistro('ubuntu-2404');
+    if (!ubuntu) throw new Error('no ubuntu-2404');
+    expect(chooseMirrors(makeRecipe(), ubuntu, mirrors).build).toBe('http://archive.ubuntu.com/ubuntu');
+    const ports = chooseMirrors(makeRecipe({ arch: 'arm64' }), ubuntu, mirrors);
+    expect([ports.build, ports.buildSecurity]).toEqual(Array(2).fill('http://ports.ubuntu.com/ubuntu-ports'));
   });
 });
 
@@ -70,6 +72,31 @@ describe('problems of a plan', () => {
   const cases: readonly [string, Parameters<typeof makeInputs>[0], readonly string[]][] = [
     ['an architecture that is not built', { recipe: { arch: 'arm64' } }, ['arch: Testian 1 cannot be built for arm64']],
     ['a missing lock', { withoutLock: true }, ['arch: there is no installer lock of testian-1 for amd64']],
+    [
+      'a gateway elsewhere',
+      { recipe: { network: { address: '192.0.2.10/24', gateway: '192.0.3.1' } } },
+      ['network.address: the gateway 192.0.3.1 is not in 192.0.2.0/24'],
+    ],
+    [
+      "an address that is the network's own",
+      { recipe: { network: { address: '192.0.2.16/28', gateway: '192.0.2.17' } } },
+      ['network.address: 192.0.2.16 is the address of the network itself, or its broadcast address'],
+    ],
+    [
+      'volumes in one root',
+      { recipe: { disk: { volumes: [{ path: '/srv', size: '1GiB' }] } } },
+      ['disk.volumes: the layout single has none'],
+    ],
+    [
+      'volumes that leave too little',
+      { recipe: { disk: { layout: 'lvm', size: '6GiB' } } },
+      ['disk.size: volumes and swap take 3.5 GiB, and Testian 1 needs 3.0 GiB besides'],
+    ],
+    [
+      'an ISO for an installer that has none',
+      { recipe: { installer: { iso: 'http://i.example.org/i.iso' } } },
+      ['installer.iso: Testian 1 is installed by its netboot image, not from an ISO or a tree'],
+    ],
     [
       'an arm64 machine with a BIOS',
       { recipe: { arch: 'arm64', firmware: 'bios' }, distro: { arches: ['arm64'] } },

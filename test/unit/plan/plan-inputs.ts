@@ -1,5 +1,6 @@
 import type { DistroOf, InstallerLock } from '../../../src/distro/schema.ts';
 import type { PlanInputs } from '../../../src/plan/make-plan.ts';
+import { completeRecipe } from '../../../src/recipe/complete.ts';
 import { formatPath } from '../../../src/recipe/path.ts';
 import { type Recipe, recipeSchema } from '../../../src/recipe/schema.ts';
 
@@ -49,7 +50,7 @@ export const lock: InstallerLock = {
 };
 
 export function makeRecipe(settings: Partial<Record<keyof Recipe, unknown>> = {}): Recipe {
-  return recipeSchema.parse({ distro: 'testian-1', ...settings });
+  return completeRecipe(recipeSchema.parse({ distro: 'testian-1', ...settings }), distro);
 }
 
 /** A build that can be planned; each test spoils one thing. */

@@ -30,8 +30,6 @@ describe('loadRecipe', () => {
       distro: 'debian-13',
       arch: 'amd64',
       firmware: 'bios',
-      memory: 2 ** 31,
-      disk: { size: 2 ** 33 },
       formats: ['qcow2'],
       provision: [],
     });

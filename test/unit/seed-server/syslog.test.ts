@@ -1,4 +1,5 @@
 import { createSocket } from 'node:dgram';
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -71,6 +72,25 @@ describe('startSyslogReceiver', () => {
     expect(messages).toHaveLength(3);
     expect(messages[1]?.text.length).toBeLessThanOrEqual(8 * 1024);
     expect(messages[2]?.text).toBe('still here');
+  });
+
+  it('takes lines by TCP on the same port, however they are cut, and ends connections when it is closed', async () => {
+    const messages: SyslogMessage[] = [];
+    const receiver = await startSyslogReceiver({ scope, onMessage: (message) => messages.push(message) });
+    const connection = connect(receiver.port, '127.0.0.1');
+    const closed = new Promise((resolve) => connection.on('close', resolve));
+    for (const piece of [
+      '<13>Nov 23 06:41:02 anaconda: o',
+      'ne\n<13>anaconda: two\n',
+      `${'x'.repeat(9000)}\nthree\n`,
+    ]) {
+      connection.write(piece);
+      await sleep(20);
+    }
+    for (let tries = 0; messages.length < 4 && tries < 200; tries += 1) await sleep(10);
+    expect(messages.map(({ text }) => text.slice(0, 9))).toEqual(['one', 'two', 'xxxxxxxxx', 'three']);
+    await receiver.close();
+    await closed;
   });
 
   it('can be closed twice', async () => {
