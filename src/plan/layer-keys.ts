@@ -48,8 +48,8 @@ export const readersOfSetting: Readonly<Record<keyof Recipe, readonly Reader[]>>
   // What the installed system comes up with; the machines of the build have the same subnet.
   network: ['install'],
   ntp: ['install'],
-  // By the content of their keys, below; the seal leaves their public address.
-  repositories: ['seal'],
+  // By the content of their keys, below.
+  repositories: [],
   // By what it resolves to, below.
   installer: [],
   // By its content, below.
@@ -98,7 +98,10 @@ export function makePlannedLayers(inputs: LayerInputs): PlannedLayer[] {
   };
   for (const part of provisionParts(recipe)) add(describePart(part, recipe, inputs.sources));
   const mirrors = [distro.mirrors.public, distro.mirrors.publicSecurity];
-  const seal = add({ phase: 'seal', title: 'seal', inputs: { ...settingsOf(recipe, 'seal'), mirrors } });
+  // The seal leaves their public addresses.
+  const repositories = recipe.repositories.map(({ name, url }) => ({ name, url }));
+  const sealInputs = { ...settingsOf(recipe, 'seal'), mirrors, repositories };
+  const seal = add({ phase: 'seal', title: 'seal', inputs: sealInputs });
   add({ phase: 'verify', title: 'verify', inputs: {} });
   return [...layers, ...recipe.formats.map((format) => makeExportLayer(format, inputs, seal.key))];
 }
