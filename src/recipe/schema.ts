@@ -166,7 +166,7 @@ export const recipeFields = z.strictObject({
     .default('dhcp')
     .meta({
       description:
-        'Network of the image where first-boot data says nothing of it: `dhcp` on every Ethernet device, or a static address.',
+        'Network of the image where it starts without first-boot data: `dhcp` on every Ethernet device, or a static address of the first one. With such data cloud-init sets up the network.',
     }),
   ntp: z
     .array(line.regex(/^[A-Za-z0-9:.-]+$/, 'must be a host name or an address'))
