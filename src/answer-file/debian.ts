@@ -192,7 +192,6 @@ export function debianPackages({ recipe, distro }: Pick<Plan, 'recipe' | 'distro
       ...(recipe.locale === 'C.UTF-8' ? [] : ['locales']),
       ...(recipe.keyboard === 'us' ? [] : ['keyboard-configuration', 'console-setup']),
       ...diskPackages(recipe.disk),
-      ...(recipe.ntp.length === 0 ? [] : ['systemd-timesyncd']),
       ...recipe.packages,
     ]),
   ];

@@ -26,6 +26,7 @@ export const planRules: readonly PlanRule[] = [
   { name: 'installer-fits', aboutHost: false, check: checkInstaller },
   { name: 'firmware-exists', aboutHost: false, check: checkFirmware },
   { name: 'installer-has-memory', aboutHost: false, check: checkInstallerMemory },
+  { name: 'repository-is-new', aboutHost: false, check: checkRepositories },
   { name: 'network-is-whole', aboutHost: false, check: checkNetwork },
   { name: 'volumes-fit', aboutHost: false, check: checkVolumes },
   { name: 'disk-suffices', aboutHost: false, check: checkDisk },
@@ -98,6 +99,22 @@ function checkDisk({ recipe, distro, placeOf }: PlanInputs): Problem[] {
   if (recipe.disk.size >= distro.diskMinimum) return [];
   const message = `${distro.title} needs ${formatSize(distro.diskMinimum)}, not ${formatSize(recipe.disk.size)}`;
   return [{ place: placeOf(['disk', 'size']), message }];
+}
+
+/** Names of files that a distribution has, or that kvmimg writes, where the repositories go. */
+const takenNames = /^(kvmimg|debian|ubuntu|rocky|almalinux|redhat|oracle|centos|fedora|epel|photon)(-|$)/;
+
+function checkRepositories({ recipe, placeOf }: PlanInputs): Problem[] {
+  return recipe.repositories.flatMap(({ name }, index) =>
+    takenNames.test(name)
+      ? [
+          {
+            place: placeOf(['repositories', index, 'name']),
+            message: `${name} may be a file of the distribution's own`,
+          },
+        ]
+      : [],
+  );
 }
 
 function checkNetwork({ recipe, placeOf }: PlanInputs): Problem[] {

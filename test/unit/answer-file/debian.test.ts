@@ -209,10 +209,10 @@ describe('debianPackages', () => {
     expect(new Set(more).size).toBe(more.length);
   });
 
-  it('adds what disk and time servers need', async () => {
+  it('adds what the disk needs', async () => {
     const plain = debianPackages(await planFor());
     const more = debianPackages(await planFor(everything));
-    expect(more.filter((name) => !plain.includes(name))).toEqual(['lvm2', 'xfsprogs', 'systemd-timesyncd']);
+    expect(more.filter((name) => !plain.includes(name))).toEqual(['lvm2', 'xfsprogs']);
   });
 });
 

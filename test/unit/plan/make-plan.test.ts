@@ -83,6 +83,11 @@ describe('problems of a plan', () => {
       ['network.address: 192.0.2.16 is the address of the network itself, or its broadcast address'],
     ],
     [
+      "a repository by the distribution's name",
+      { recipe: { repositories: [{ name: 'debian', url: 'http://r.example.org', key: 'KEY' }] } },
+      ["repositories[0].name: debian may be a file of the distribution's own"],
+    ],
+    [
       'volumes in one root',
       { recipe: { disk: { volumes: [{ path: '/srv', size: '1GiB' }] } } },
       ['disk.volumes: the layout single has none'],
