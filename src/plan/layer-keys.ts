@@ -97,11 +97,7 @@ export function makePlannedLayers(inputs: LayerInputs): PlannedLayer[] {
     return made;
   };
   for (const part of provisionParts(recipe)) add(describePart(part, recipe, inputs.sources));
-  const mirrors = [distro.mirrors.public, distro.mirrors.publicSecurity];
-  // The seal leaves their public addresses.
-  const repositories = recipe.repositories.map(({ name, url }) => ({ name, url }));
-  const sealInputs = { ...settingsOf(recipe, 'seal'), mirrors, repositories };
-  const seal = add({ phase: 'seal', title: 'seal', inputs: sealInputs });
+  const seal = add({ phase: 'seal', title: 'seal', inputs: sealInputs(recipe, distro) });
   add({ phase: 'verify', title: 'verify', inputs: {} });
   return [...layers, ...recipe.formats.map((format) => makeExportLayer(format, inputs, seal.key))];
 }
@@ -159,10 +155,22 @@ function makeLayer({ inputs, readsMirror = false, ...layer }: NewLayer, parentKe
   };
 }
 
+/** Facts of a distro that change nothing of the installed system, or are in the key by other words. */
+const otherFacts: readonly string[] = [
+  ...['id', 'title', 'arches', 'cpuLevel', 'memoryMinimum', 'diskMinimum', 'installedSize', 'ovf'],
+  // Every mirror serves the same packages, and these are only names of files that save time.
+  ...['mirrors', 'basePackages'],
+  // By their content, and those of one architecture.
+  ...['iso', 'installerLocks', 'archPackages'],
+];
+
+/** Every other fact, so that one that is new to the schema is in the key, too. */
+function installFacts(distro: Distro, { arch }: Recipe): Readonly<Record<string, unknown>> {
+  const facts = Object.entries(distro).filter(([name]) => !otherFacts.includes(name));
+  return { ...Object.fromEntries(facts), archPackages: distro.archPackages[arch] };
+}
+
 function makeInstallLayer({ recipe, distro, media, templates, sources }: LayerInputs): PlannedLayer {
-  const { family, codename, packages, archPackages } = distro;
-  const { answerFile } = recipe;
-  const facts = { family, codename, packages, archPackages: archPackages[recipe.arch] };
   return makeLayer(
     {
       phase: 'install',
@@ -170,15 +178,29 @@ function makeInstallLayer({ recipe, distro, media, templates, sources }: LayerIn
       readsMirror: true,
       inputs: {
         ...settingsOf(recipe, 'install'),
-        'facts of the distro': distro.family === 'debian' ? { ...facts, skipUdebs: distro.skipUdebs } : facts,
+        'facts of the distro': installFacts(distro, recipe),
         repositories: repositoryInputs(recipe, sources),
         'installer media': digestOf(identifyMedia(media)),
-        // A user's own stands in for the family's.
-        'answer file template': answerFile === undefined ? templates : contentOf(answerFile, sources),
+        // Anaconda checks no signatures, so that here another mirror may be another system.
+        'unchecked mirror': distro.family === 'redhat' ? recipe.mirror : undefined,
+        'answer file template': templates,
+        'answer file': contentOf(recipe.answerFile, sources),
       },
     },
     undefined,
   );
+}
+
+/** The addresses that the seal leaves behind. */
+function sealInputs(recipe: Recipe, distro: Distro): Readonly<Record<string, unknown>> {
+  const ports = distro.family === 'ubuntu' ? distro.mirrors.byArch[recipe.arch] : undefined;
+  const { public: main, publicSecurity } = ports ?? distro.mirrors;
+  return {
+    ...settingsOf(recipe, 'seal'),
+    mirrors: [main, publicSecurity],
+    'repositories of the distro': 'repositories' in distro ? distro.repositories : undefined,
+    repositories: recipe.repositories.map(({ name, url }) => ({ name, url })),
+  };
 }
 
 function repositoryInputs(recipe: Recipe, sources: readonly SourceFile[]): unknown {

@@ -51,7 +51,8 @@ const decisions: Readonly<Record<keyof Recipe, readonly [unknown, readonly strin
   repositories: [[{ name: 'more', url: 'http://r.example.org', key: 'KEY' }], all],
   // By the media that are chosen, see below.
   installer: [{ iso: 'http://i.example.org/i.iso' }, []],
-  answerFile: ['my.cfg', all],
+  // By its content, see below.
+  answerFile: ['my.cfg', []],
   packages: [['curl'], all],
   users: [[{ ...ops, groups: ['adm'] }], [...fromSteps, 'users', 'groups of users']],
   mirror: ['http://m.example.org/debian', []],
@@ -115,9 +116,22 @@ describe('layer keys', () => {
       { ...base, media: { kind: 'iso' as const, iso: { ...iso, sha256: '0'.repeat(64) } } },
       { ...base, media: { kind: 'tree' as const, path: '9/BaseOS' } },
       { ...base, distro: { ...distro, packages: ['sudo'] } },
+      { ...base, distro: { ...distro, kernelArguments: ['nomodeset'] } },
+      { ...base, distro: { ...distro, release: '2' } },
       { ...base, distro: { ...distro, archPackages: { amd64: ['linux-image-cloud-amd64'] } } },
     ].map((inputs) => makePlannedLayers(inputs)[0]?.key);
-    expect(new Set([keys, ...others]).size).toBe(others.length + 1);
+    const answer = { source: 'my.cfg', path: '/my.cfg', sizeBytes: 1 };
+    const own = ['1', '2'].map((digit) => ({
+      ...base,
+      recipe: makeRecipe({ answerFile: 'my.cfg' }),
+      sources: [{ ...answer, sha256: digit.repeat(64) }],
+    }));
+    const withOwn = [...own, { ...own[0], templates: { 'late.sh': '0' } }].map(
+      (inputs) => makePlannedLayers({ ...base, ...inputs })[0]?.key,
+    );
+    expect(new Set([keys, ...others, ...withOwn]).size).toBe(others.length + withOwn.length + 1);
+    const same = { ...base, distro: { ...distro, title: 'Testian one', memoryMinimum: 1, basePackages: [] } };
+    expect(makePlannedLayers(same)[0]?.key).toBe(keys);
   });
 });
 
