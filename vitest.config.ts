@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-// unit: no QEMU; fake: whole builds with a fake QEMU; tool: real QEMU with tiny guests; boot: builds with tiny installers; chaos: builds with a fake QEMU
+// unit: no QEMU; fake: whole builds with a fake QEMU; tool: real QEMU with tiny guests; boot: builds with tiny installers, and
+// what else of real QEMU and of other programs takes its time; chaos: builds with a fake QEMU
 // that are killed and hurt, for minutes; install: a real installer, 40 minutes and more (both run by .ci/run).
 export default defineConfig({
   test: {
@@ -9,7 +10,7 @@ export default defineConfig({
       { test: { name: 'fake', include: ['test/fake/**/*.test.ts'], testTimeout: 60_000 } },
       { test: { name: 'tool', include: ['test/tool/**/*.test.ts'], testTimeout: 60_000, fileParallelism: false } },
       { test: { name: 'boot', include: ['test/boot/**/*.test.ts'], testTimeout: 120_000, fileParallelism: false } },
-      { test: { name: 'chaos', include: ['test/chaos/**/*.test.ts'] } },
+      { test: { name: 'chaos', include: ['test/chaos/**/*.test.ts'], testTimeout: 60_000 } },
       {
         test: {
           name: 'install',

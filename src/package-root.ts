@@ -1,12 +1,18 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The folder that holds `distros/`, `preseed/` and package.json; this file is one level below it, in src and in dist. */
 export const packageRoot = fileURLToPath(new URL('..', import.meta.url));
 
-/** Where the templates of answer files are: kvmimg's own, or a folder of the user's that stands in for them. */
-export const templatesDir = process.env.KVMIMG_TEMPLATES_DIR ?? packageRoot;
+/** Where the templates of answer files are: kvmimg's own, or a folder of the user's whose folders stand in for them. */
+const templatesDir = process.env.KVMIMG_TEMPLATES_DIR || packageRoot;
+
+/** The folder of a family's templates, such as `preseed`: the user's, if there is one of that name, else kvmimg's. */
+export function templateFolder(name: string): string {
+  const own = join(templatesDir, name);
+  return existsSync(own) ? own : join(packageRoot, name);
+}
 
 /** kvmimg's own version, from its package.json. */
 export function readPackageVersion(): string {

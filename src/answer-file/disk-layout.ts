@@ -1,4 +1,5 @@
 import { diskSerial, type Plan } from '../plan/plan.ts';
+import { volumeName } from '../plan/volume-rules.ts';
 import { type Filesystem, type LayoutName, makeVolumes } from '../recipe/install-settings.ts';
 
 /** A file system, as a partition or as a logical volume. */
@@ -50,5 +51,5 @@ export function makeDiskLayout({ recipe }: Pick<Plan, 'recipe'>): DiskLayout {
 }
 
 function makeVolume({ path, size }: { readonly path: string; readonly size: number }): Volume {
-  return { name: path.slice(1).replaceAll(/[/-]/g, '_'), mountPoint: path, sizeMiB: size / mebibyte };
+  return { name: volumeName(path), mountPoint: path, sizeMiB: size / mebibyte };
 }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { KvmimgError } from '../errors.ts';
 import { buildUserName, diskSerial, type Plan } from '../plan/plan.ts';
 import { callbackUrl, type RunFacts, seedUrl } from './run-facts.ts';
 import type { AnswerFiles } from './writer.ts';
@@ -24,7 +25,41 @@ export async function loadAnswer(plan: Plan, run: RunFacts, machineArguments: re
   const own = plan.recipe.answerFile;
   const [first] = writer.fileNames;
   if (own === undefined || first === undefined) return { files, kernelArguments };
-  return { files: { ...files, [first]: fillOwnAnswer(await readSource(plan, own), facts) }, kernelArguments };
+  const text = await readSource(plan, own);
+  checkOwnNames(text, { source: own, known: namesIn(Object.values(await writer.loadTemplates()).join('\n')) });
+  return { files: { ...files, [first]: fillOwnAnswer(text, facts) }, kernelArguments };
+}
+
+/** What is put into a user's own answer file as it is: none of it needs quotes in any of the formats. */
+const ownAnswerValues = {
+  guestRoot: (run: RunFacts) => run.guestRoot,
+  seedUrl,
+  callbackUrl,
+  syslogPort: (run: RunFacts) => String(run.syslogPort),
+  diskSerial: () => diskSerial,
+  buildUser: () => buildUserName,
+  buildUserKey: (run: RunFacts) => run.buildUserKey,
+  hostPublicKey: (run: RunFacts) => run.hostKey.publicKey,
+  hostPrivateKeyBase64: (run: RunFacts) => Buffer.from(run.hostKey.privateKey).toString('base64'),
+} as const;
+const ownAnswerNames = Object.keys(ownAnswerValues) as (keyof typeof ownAnswerValues)[];
+
+function namesIn(text: string): readonly string[] {
+  return [...text.matchAll(/\{\{(\w+)\}\}/g)].map(([, name = '']) => name);
+}
+
+/** A copy of kvmimg's template asks for more than a user's own file gets; it would be served with the braces in it. */
+function checkOwnNames(
+  text: string,
+  { source, known }: { readonly source: string; readonly known: readonly string[] },
+): void {
+  const unfilled = namesIn(text).filter((name) => known.includes(name) && !(name in ownAnswerValues));
+  if (unfilled.length === 0) return;
+  throw new KvmimgError({
+    code: 'answer-file-value',
+    message: `${source}: nothing is filled in for {{${[...new Set(unfilled)].join('}}, {{')}}}.`,
+    hint: `Filled in are ${ownAnswerNames.join(', ')}. To change kvmimg's template, copy its folder and name it by KVMIMG_TEMPLATES_DIR.`,
+  });
 }
 
 /**
@@ -32,17 +67,9 @@ export async function loadAnswer(plan: Plan, run: RunFacts, machineArguments: re
  * templates of the same look.
  */
 export function fillOwnAnswer(text: string, run: RunFacts): string {
-  const values: Readonly<Record<string, string>> = {
-    guestRoot: run.guestRoot,
-    seedUrl: seedUrl(run),
-    callbackUrl: callbackUrl(run),
-    syslogPort: String(run.syslogPort),
-    diskSerial,
-    buildUser: buildUserName,
-    buildUserKey: run.buildUserKey,
-    hostPrivateKey: run.hostKey.privateKey.trimEnd(),
-    hostPublicKey: run.hostKey.publicKey,
-  };
+  const values: Readonly<Record<string, string>> = Object.fromEntries(
+    ownAnswerNames.map((name) => [name, ownAnswerValues[name](run)]),
+  );
   return text.replace(/\{\{(\w+)\}\}/g, (whole, name: string) => values[name] ?? whole);
 }
 

@@ -114,6 +114,7 @@ export function photonMirrorPackages({ recipe, distro }: PhotonPlan): string[] {
       ...distro.mirrorPackages,
       ...(recipe.locale === 'C.UTF-8' ? [] : ['glibc-i18n']),
       ...(recipe.keyboard === 'us' ? [] : ['kbd']),
+      ...(recipe.disk.filesystem === 'xfs' ? ['xfsprogs'] : []),
       ...recipe.packages,
     ]),
   ];

@@ -10,6 +10,7 @@ import {
   type YAMLMap,
 } from 'yaml';
 import { KvmimgError } from '../errors.ts';
+import { wrongTemplate } from './template.ts';
 
 /** What stands for a name in a template: a text, a list or a map of them; undefined leaves its key out. */
 export type YamlValue = string | number | boolean | YamlList | YamlMap | undefined;
@@ -27,7 +28,7 @@ export interface YamlMap {
  */
 export function fillYamlTemplate(text: string, values: YamlMap): string {
   const document = parseDocument(text);
-  if (document.errors[0]) throw document.errors[0];
+  if (document.errors[0]) throw wrongTemplate(`is no YAML: ${document.errors[0].message}`);
   const filling = new Filling(document, values);
   visit(document, {
     Map: (_, map) => filling.fillKeys(map),
@@ -84,11 +85,11 @@ class Filling {
   }
 
   checkAllUsed(): void {
-    if (this.#unused.size > 0) throw new Error(`The template has no {{${[...this.#unused].join('}}, {{')}}}.`);
+    if (this.#unused.size > 0) throw wrongTemplate(`has no {{${[...this.#unused].join('}}, {{')}}}`);
   }
 
   #take(name: string): YamlValue {
-    if (!Object.hasOwn(this.#values, name)) throw new Error(`The template asks for {{${name}}}, which has no value.`);
+    if (!Object.hasOwn(this.#values, name)) throw wrongTemplate(`asks for {{${name}}}, which has no value`);
     this.#unused.delete(name);
     return this.#values[name];
   }

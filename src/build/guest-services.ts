@@ -60,6 +60,8 @@ export async function startGuestServices(
     upstreams: upstreamsOf(plan),
     local,
     signal,
+    // A large file takes its time; the guest that waits for it is not silent.
+    onProgress: () => audience?.watched.sign(),
     onUpstreamFailure: ({ error }) => {
       lastFailure = error;
       audience?.watched.fail(error);
@@ -86,7 +88,11 @@ export async function startGuestServices(
     ],
     onRequest: () => audience?.watched.sign(),
     onCallback: (name, body) => audience?.listener?.onCallback({ name, body }),
-    onError: (error, path) => options.warn(`The request of the guest for ${path} failed: ${String(error)}`),
+    onError: (error, path) => {
+      // What cannot be served at all, such as an ISO that is gone, is the guest's failure; others may be asked for again.
+      if (error instanceof KvmimgError) audience?.watched.fail(error);
+      else options.warn(`The request of the guest for ${path} failed: ${String(error)}`);
+    },
   });
   return {
     guestRoot: seed.guestUrl('').replace(/\/$/, ''),

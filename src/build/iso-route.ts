@@ -1,5 +1,5 @@
 import type { Scope } from '../lifecycle/scope.ts';
-import { type Iso, openIso } from '../media/iso/iso.ts';
+import { type Iso, type IsoEntry, openIso } from '../media/iso/iso.ts';
 import type { Route, RouteResponse } from '../seed-server/route.ts';
 
 /** The files of an ISO below `iso/`, for guests that take their packages from it. It is opened when it is first asked for. */
@@ -15,13 +15,25 @@ export function makeIsoRoute(findIsoPath: () => Promise<string>, scope: Scope): 
     prefix: 'iso',
     handle: async ({ path }): Promise<RouteResponse> => {
       opened ??= open();
-      const { iso, path: isoPath } = await opened;
+      const { iso, path: isoPath } = await opened.catch((error) => {
+        opened = undefined;
+        throw error;
+      });
       const entry = await iso.find(path.slice('iso/'.length));
-      const [first] = entry?.extents ?? [];
       if (entry?.kind !== 'file') return { status: 404 };
-      const { sizeBytes } = entry;
-      // The parts of a file above 4 GiB lie one behind the other.
-      return { status: 200, file: { path: isoPath, part: { offsetBytes: first?.offsetBytes ?? 0, sizeBytes } } };
+      const part = { offsetBytes: wholeExtent(entry.extents, isoPath), sizeBytes: entry.sizeBytes };
+      return { status: 200, file: { path: isoPath, part } };
     },
   };
+}
+
+/** Where a file begins whose parts, if it is above 4 GiB, lie one behind the other, as every program makes them. */
+function wholeExtent(extents: IsoEntry['extents'], isoPath: string): number {
+  const [first] = extents;
+  const isWhole = extents.every(({ offsetBytes }, index) => {
+    const before = extents[index - 1];
+    return before === undefined || before.offsetBytes + before.sizeBytes === offsetBytes;
+  });
+  if (!isWhole) throw new Error(`The parts of a file in ${isoPath} do not lie one behind the other.`);
+  return first?.offsetBytes ?? 0;
 }

@@ -44,7 +44,7 @@ export async function planMachines(plan: Plan): Promise<PlannedMachines> {
   };
   const directBoot = { kernelPath: `${folder}/linux`, initrdPath: `${folder}/initrd`, kernelArguments: [] };
   const specs = {
-    install: makeInstallMachine(hardware, `${folder}/install/disk.qcow2`, directBoot),
+    install: makeInstallMachine(hardware, `${folder}/install/disk.qcow2`, { ...directBoot, cdroms: cdromsOf(plan) }),
     provision: makeProvisionMachine(hardware, `${folder}/layer-1/disk.qcow2`),
   };
   const machines = (['install', 'provision'] as const).map((phase) => {
@@ -52,4 +52,8 @@ export async function planMachines(plan: Plan): Promise<PlannedMachines> {
     return { phase, argv: [binary, ...qemuArgs(specs[phase], paths, { sandbox: true })] };
   });
   return { accel, machines };
+}
+
+function cdromsOf({ media }: Plan): readonly string[] {
+  return media.kind === 'iso' ? [media.iso.path ?? media.iso.fileName] : [];
 }

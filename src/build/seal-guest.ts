@@ -3,7 +3,7 @@ import { checkSealed, seal } from '../guest/seal.ts';
 import type { SshSession } from '../guest/ssh-session.ts';
 import type { WatchedMachine } from '../machine/machine-watch.ts';
 import { defaultGuestNetwork } from '../plan/guest-network.ts';
-import { buildUserName, type Plan } from '../plan/plan.ts';
+import { buildUserName } from '../plan/plan.ts';
 import { waitUntil } from '../wait/wait-until.ts';
 import { type BuildRun, limitsOf } from './build-run.ts';
 import { type InstalledPackage, parsePackageList } from './manifest.ts';
@@ -25,7 +25,7 @@ export async function sealGuest(
       buildUser: buildUserName,
       hostname: plan.recipe.hostname,
       packageSources: packages.leavePublic(plan),
-      traces: tracesOf(plan),
+      traces: tracesOf(run),
     },
     { signal, onActivity: tell, onLastAct: watched.expectExit },
   );
@@ -41,8 +41,9 @@ export async function sealGuest(
   return parsePackageList(listed.stdout);
 }
 
-/** The addresses of the build's network, unless they are the image's own, and the name of its user. */
-function tracesOf({ recipe }: Plan): readonly string[] {
+/** The addresses of the build, and the name of its user. Where they are the image's own, too, only the whole address. */
+function tracesOf({ plan, services }: BuildRun): readonly string[] {
   const { hostAddress, dnsAddress } = defaultGuestNetwork;
-  return [...(recipe.network === 'dhcp' ? [hostAddress, dnsAddress] : []), buildUserName];
+  const network = plan.recipe.network === 'dhcp' ? [hostAddress, dnsAddress] : [];
+  return [...network, new URL(services.guestRoot).host, buildUserName];
 }

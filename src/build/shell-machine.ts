@@ -14,6 +14,7 @@ import { chooseAccel } from '../machine/accel/choose-accel.ts';
 import { findFirmware } from '../machine/firmware.ts';
 import { startWatchedMachine, type WatchedMachine } from '../machine/machine-watch.ts';
 import { findQemu } from '../machine/qemu-facts.ts';
+import { makeGuestNetwork } from '../plan/guest-network.ts';
 import { type AccelChoice, buildUserName } from '../plan/plan.ts';
 import { type BootRequest, bootImage } from '../verify/boot-image.ts';
 import { type BuildHardware, cpusFor, makeProvisionMachine } from './machine-specs.ts';
@@ -139,11 +140,15 @@ function enter(guest: SshSession, user: string, watched: WatchedMachine): ShellM
   return { guest, user, signal: watched.signal };
 }
 
-async function chooseHardware({ arch, cpus, memory, firmware }: ShellSettings, { accel, cacheDir, signal }: Place) {
+async function chooseHardware(
+  { arch, cpus, memory, firmware, network }: ShellSettings,
+  { accel, cacheDir, signal }: Place,
+) {
   const binary = await findQemu(arch, thisHost);
   const decision = await chooseAccel({ choice: accel, ...{ arch, binary, cacheDir, signal } });
   const hardware: BuildHardware = {
     ...{ arch, memoryBytes: memory },
+    ...(network === 'dhcp' ? {} : { guestNetwork: makeGuestNetwork({ network }) }),
     cpus: cpusFor(decision.accel, cpus),
     accel: decision.accel,
     cpuModel: decision.cpuModel,

@@ -12,7 +12,7 @@ import { suggestName } from '../suggestion.ts';
 import type { BootRequest } from '../verify/boot-image.ts';
 import { findHeldMachines, type HeldMachine } from './held-machine.ts';
 
-export type ShellSettings = Pick<Recipe, 'arch' | 'cpus' | 'memory' | 'firmware'>;
+export type ShellSettings = Pick<Recipe, 'arch' | 'cpus' | 'memory' | 'firmware' | 'network'>;
 
 /** What can be entered. */
 export type ShellTarget =
@@ -30,7 +30,7 @@ export interface ShellRequest {
 }
 
 /** What a layer or an image does not say of the machine that it is booted on. */
-const usualSettings: ShellSettings = { arch: 'amd64', cpus: 2, memory: 2 * 2 ** 30, firmware: 'bios' };
+const usualSettings: ShellSettings = { arch: 'amd64', cpus: 2, memory: 2 * 2 ** 30, firmware: 'bios', network: 'dhcp' };
 
 /**
  * Finds what the user wants to enter; changes nothing.

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import type { RecipeRequest } from '../recipe/load.ts';
@@ -6,7 +5,7 @@ import type { Override } from '../recipe/overrides.ts';
 import type { Path } from '../recipe/path.ts';
 import { recipeFields } from '../recipe/schema.ts';
 import { unwrap } from '../recipe/schema-tree.ts';
-import { namesFile } from '../recipe/sources.ts';
+import { namesFile, resolveFile } from '../recipe/sources.ts';
 
 /** A setting of the recipe that has a flag of its own. */
 interface RecipeFlag {
@@ -38,7 +37,7 @@ export function makeRecipeRequest(subject: string, values: RecipeFlagValues, cwd
   const flags = recipeFlags().flatMap(({ path, option, isList, isFile }): Override[] => {
     const text = values[option.attributeName()];
     if (typeof text !== 'string') return [];
-    const word = isFile && namesFile(text) ? resolve(cwd, text) : text;
+    const word = isFile && namesFile(text) ? resolveFile(cwd, text) : text;
     const value = isList ? text.split(',').map((part) => part.trim()) : word;
     return [{ path, value, place: option.long ?? option.flags }];
   });

@@ -19,6 +19,8 @@ export interface MirrorCacheOptions {
   readonly local?: ReadonlyMap<string, Uint8Array | string>;
   /** Ask no upstream. */
   readonly offline: boolean;
+  /** Called while a file arrives. */
+  readonly onProgress?: (() => void) | undefined;
   readonly signal: AbortSignal;
   /** An upstream cannot be reached or does not deliver what it should: the build cannot go on. */
   readonly onUpstreamFailure?: (failure: { readonly url: string; readonly error: KvmimgError }) => void;
@@ -183,6 +185,7 @@ class PullThrough {
       sizeBytes: expected?.sizeBytes,
       headers: previous?.kind === 'file' ? conditionalHeaders(previous.entry) : {},
       signal,
+      onProgress: this.#options.onProgress,
     });
     if (result.kind === 'not-modified' && previous) return previous;
     if (result.kind !== 'complete') return this.#reportMissing(target, result);

@@ -23,6 +23,8 @@ export interface TreeSources extends MediaSources {
 export interface FetchedTree {
   readonly kernelPath: string;
   readonly initrdPath: string;
+  /** The installer's second stage, if `.treeinfo` names one. */
+  readonly stage2Path?: string;
   readonly treeInfo: TreeInfo;
   /** The one of `urls` that has the tree; undefined where it came from a folder of local media, or from the cache. */
   readonly baseUrl?: string;
@@ -33,7 +35,7 @@ const names = ['.treeinfo', 'treeinfo'];
 const advice = 'name another mirror with --mirror, or install from an ISO (installer.from: iso)';
 
 /**
- * Kernel and initrd of an installation tree, checked against its `.treeinfo`: from folders of local media (the tree itself
+ * Kernel, initrd and second stage of an installation tree, checked against its `.treeinfo`: from folders of local media (the tree itself
  * or a mirror with it below), else from the first server that has the tree.
  *
  * @throws KvmimgError `bad-treeinfo`, `wrong-digest`, `media-missing` with every URL tried, `mirror-unreachable`,
@@ -48,7 +50,14 @@ export async function fetchTree(tree: Tree, from: TreeSources, options: FetchOpt
   const fetchFile = (file: TreeFile): Promise<string> => fetchPinned(file, sources, { ...options, advice });
   const kernelPath = await fetchFile(treeInfo.kernel);
   const initrdPath = await fetchFile(treeInfo.initrd);
-  return { kernelPath, initrdPath, treeInfo, ...(baseUrl === undefined ? {} : { baseUrl }) };
+  const stage2Path = treeInfo.stage2 && (await fetchFile(treeInfo.stage2));
+  return {
+    kernelPath,
+    initrdPath,
+    ...(stage2Path && { stage2Path }),
+    treeInfo,
+    ...(baseUrl === undefined ? {} : { baseUrl }),
+  };
 }
 
 interface FoundTreeInfo {

@@ -5,7 +5,7 @@ import type { Distro } from '../distro/schema.ts';
 import { findHostMirrors, type HostMirrors } from '../host/apt-sources.ts';
 import { type FolderFacts, readFolderFacts } from '../host/folder-facts.ts';
 import { readMemory } from '../host/memory.ts';
-import { templatesDir } from '../package-root.ts';
+import { templateFolder } from '../package-root.ts';
 import type { Arch } from '../recipe/schema.ts';
 import { type DeliveredFile, readDelivered } from './delivered.ts';
 
@@ -52,7 +52,7 @@ export async function readPlanFacts(request: PlanFactsRequest): Promise<PlanFact
     Promise.all(request.outputPaths.map(exists)),
     exists(request.manifestPath),
     readDelivered(request.manifestPath),
-    hashTemplates(join(templatesDir, templateFolders[request.family])),
+    hashTemplates(templateFolder(templateFolders[request.family])),
   ]);
   return {
     platform: process.platform,
@@ -74,7 +74,8 @@ async function exists(path: string): Promise<boolean> {
 }
 
 async function hashTemplates(folder: string): Promise<Record<string, string>> {
-  const entries = (await readdir(folder)).map(async (name) => {
+  const files = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isFile());
+  const entries = files.map(async ({ name }) => {
     const content = await readFile(join(folder, name));
     return [name, createHash('sha256').update(content).digest('hex')] as const;
   });

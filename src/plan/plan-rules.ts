@@ -1,6 +1,5 @@
 import type { Problem } from '../errors.ts';
 import { isRecipeFile } from '../recipe/base.ts';
-import { makeVolumes } from '../recipe/install-settings.ts';
 import { formatSize } from '../recipe/quantities.ts';
 import { type Format, recipeSchema } from '../recipe/schema.ts';
 import { digestOf } from './canonical-json.ts';
@@ -9,6 +8,7 @@ import { findOwnFiles, makePlannedLayers } from './layer-keys.ts';
 import type { PlanInputs } from './make-plan.ts';
 import { planMedia } from './planned-media.ts';
 import { planOutputs } from './planned-outputs.ts';
+import { checkVolumes } from './volume-rules.ts';
 
 /** A condition that a build must meet before anything is fetched. */
 interface PlanRule {
@@ -26,6 +26,7 @@ export const planRules: readonly PlanRule[] = [
   { name: 'installer-fits', aboutHost: false, check: checkInstaller },
   { name: 'firmware-exists', aboutHost: false, check: checkFirmware },
   { name: 'installer-has-memory', aboutHost: false, check: checkInstallerMemory },
+  { name: 'package-names', aboutHost: false, check: checkPackageNames },
   { name: 'repository-is-new', aboutHost: false, check: checkRepositories },
   { name: 'network-is-whole', aboutHost: false, check: checkNetwork },
   { name: 'volumes-fit', aboutHost: false, check: checkVolumes },
@@ -101,8 +102,30 @@ function checkDisk({ recipe, distro, placeOf }: PlanInputs): Problem[] {
   return [{ place: placeOf(['disk', 'size']), message }];
 }
 
+/** dpkg's own rule; rpm takes more. */
+const debianName = /^[a-z0-9][a-z0-9+.-]+$/;
+
+function checkPackageNames({ recipe, distro, placeOf }: PlanInputs): Problem[] {
+  if (distro.family !== 'debian' && distro.family !== 'ubuntu') return [];
+  const named = [
+    { path: ['packages'], names: recipe.packages },
+    ...recipe.provision.map(({ packages = [] }, index) => ({
+      path: ['provision', index, 'packages'],
+      names: packages,
+    })),
+  ];
+  return named.flatMap(({ path, names }) =>
+    names.flatMap((name, index) =>
+      debianName.test(name)
+        ? []
+        : [{ place: placeOf([...path, index]), message: `${name} is no name of a package of ${distro.title}` }],
+    ),
+  );
+}
+
 /** Names of files that a distribution has, or that kvmimg writes, where the repositories go. */
-const takenNames = /^(kvmimg|debian|ubuntu|rocky|almalinux|redhat|oracle|centos|fedora|epel|photon)(-|$)/;
+const takenNames =
+  /^(kvmimg(-.*)?|debian|ubuntu|rocky(-.*)?|almalinux(-.*)?|redhat|oracle-linux(-.*)?|centos(-.*)?|fedora(-.*)?|photon(-.*)?)$/;
 
 function checkRepositories({ recipe, placeOf }: PlanInputs): Problem[] {
   return recipe.repositories.flatMap(({ name }, index) =>
@@ -122,22 +145,11 @@ function checkNetwork({ recipe, placeOf }: PlanInputs): Problem[] {
   return message === undefined ? [] : [{ place: placeOf(['network', 'address']), message }];
 }
 
-/** Volumes are beside the root, which must have what the distribution takes. */
-function checkVolumes({ recipe, distro, placeOf }: PlanInputs): Problem[] {
-  const { layout, volumes, swap = 0, size } = recipe.disk;
-  if (layout === 'single' && volumes !== undefined) {
-    const hint = 'Say `layout: separate` or `layout: lvm`.';
-    return [{ place: placeOf(['disk', 'volumes']), message: 'the layout single has none', hint }];
-  }
-  const together = makeVolumes(recipe.disk).reduce((sum, volume) => sum + volume.size, swap);
-  if (size - together >= distro.diskMinimum || size < distro.diskMinimum) return [];
-  const [taken, least] = [formatSize(together), formatSize(distro.diskMinimum)];
-  const message = `volumes and swap take ${taken}, and ${distro.title} needs ${least} besides`;
-  return [{ place: placeOf(['disk', 'size']), message, hint: 'Make the disk larger, or the volumes smaller.' }];
-}
-
 /** Settings that only an installer heeds. */
-const installerSettings = ['packages', 'kernelArguments', 'locale', 'timezone', 'keyboard'] as const;
+const installerSettings = [
+  ...(['packages', 'kernelArguments', 'locale', 'timezone', 'keyboard', 'network', 'ntp', 'repositories'] as const),
+  ...(['installer', 'answerFile'] as const),
+];
 
 function checkBase({ recipe, placeOf }: PlanInputs): Problem[] {
   if (recipe.base === undefined) return [];
@@ -146,13 +158,13 @@ function checkBase({ recipe, placeOf }: PlanInputs): Problem[] {
     const hint = 'Say it in a recipe file.';
     return [{ place: placeOf(['base']), message: 'a base that is a recipe cannot be given here', hint }];
   }
-  return installerSettings
-    .filter((name) => digestOf(recipe[name]) !== digestOf(defaults[name]))
-    .map((name) => ({
-      place: placeOf([name]),
-      message: 'is done by the installer, and a base image is installed already',
-      hint: 'Do it in a provision step.',
-    }));
+  const { size: _, ...disk } = recipe.disk;
+  const paths = installerSettings.filter((name) => digestOf({ it: recipe[name] }) !== digestOf({ it: defaults[name] }));
+  return [...paths, ...(digestOf(disk) === digestOf(defaults.disk) ? [] : ['disk'])].map((name) => ({
+    place: placeOf([name]),
+    message: 'is done by the installer, and a base image is installed already',
+    hint: 'Do it in a provision step.',
+  }));
 }
 
 function checkFolders({ facts }: PlanInputs): Problem[] {

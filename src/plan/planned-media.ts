@@ -1,4 +1,3 @@
-import { isAbsolute } from 'node:path';
 import type { Distro, InstallerLock } from '../distro/schema.ts';
 import { skippedUdebs } from '../distro/skipped-udebs.ts';
 import type { Arch, Recipe } from '../recipe/schema.ts';
@@ -23,8 +22,10 @@ export function planMedia({ recipe, distro, lock, sources }: MediaInputs): Plann
     return tree && { kind: 'tree', path: tree.path.replaceAll('{arch}', rpmArches[recipe.arch]) };
   }
   const iso = distro.iso[recipe.arch];
-  if (recipe.installer.iso === undefined) return iso && { kind: 'iso', iso };
-  return iso && { kind: 'iso', iso: ownIso(iso, recipe.installer, sources) };
+  if (iso === undefined) return undefined;
+  const { iso: own, sha256 } = recipe.installer;
+  if (own !== undefined) return { kind: 'iso', iso: ownIso(iso, recipe.installer, sources) };
+  return { kind: 'iso', iso: sha256 === undefined ? iso : { ...iso, sha256 } };
 }
 
 /** Of the families that know both, who neither says nor names an ISO gets the tree, which is always the newest. */
@@ -40,11 +41,22 @@ function ownIso(
   sources: readonly SourceFile[],
 ): PlannedIso {
   const digest = sha256 === undefined ? {} : { sha256 };
-  if (namesUrl(iso)) return { fileName: iso.split('/').at(-1) ?? fileName, urls: [iso], kernel, initrd, ...digest };
+  if (namesUrl(iso)) {
+    const name = new URL(iso).pathname.split('/').at(-1);
+    return { fileName: name || fileName, urls: [iso], kernel, initrd, ...digest };
+  }
   const file = sources.find(({ source }) => source === iso);
-  const path = file?.path ?? (isAbsolute(iso) ? iso : undefined);
-  const known = file === undefined ? {} : { sha256: file.sha256, sizeBytes: file.sizeBytes };
-  return { fileName, urls: [], kernel, initrd, ...known, ...digest, ...(path === undefined ? {} : { path }) };
+  if (file === undefined) throw new Error(`${iso} was not read while planning.`);
+  return {
+    fileName,
+    urls: [],
+    kernel,
+    initrd,
+    sha256: file.sha256,
+    sizeBytes: file.sizeBytes,
+    ...digest,
+    path: file.path,
+  };
 }
 
 /** SHA-256s and URLs that tell these media from others: part of the install layer's key. */

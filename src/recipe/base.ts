@@ -1,9 +1,9 @@
-import { relative, resolve } from 'node:path';
+import { relative } from 'node:path';
 import type { Problem } from '../errors.ts';
 import type { RecipeDocument } from './document.ts';
 import { applyOverrides } from './overrides.ts';
 import { select } from './rules.ts';
-import { namesFile, sourcePatterns } from './sources.ts';
+import { namesFile, resolveFile, sourcePatterns } from './sources.ts';
 
 /** A recipe as its file says it, and the folder that its paths are relative to. */
 export interface RecipeSource extends RecipeDocument {
@@ -101,7 +101,7 @@ function withSourcesFor({ data, dir }: RecipeSource, from: string): Readonly<Rec
   const renamed = sourcePatterns
     .flatMap((pattern) => select(data, pattern))
     .flatMap(({ path, value }) =>
-      namesFile(value) ? [{ path, value: relative(from, resolve(dir, value)), place: '' }] : [],
+      namesFile(value) ? [{ path, value: relative(from, resolveFile(dir, value)), place: '' }] : [],
     );
   return applyOverrides(data, renamed).data as Readonly<Record<string, unknown>>;
 }

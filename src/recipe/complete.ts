@@ -15,7 +15,8 @@ const usualDisk = 8 * gibibyte;
 export function completeRecipe(settings: RecipeSettings, { memoryMinimum, diskMinimum }: MachineNeeds): Recipe {
   const { memory = Math.max(usualMemory, memoryMinimum), disk } = settings;
   const beside = makeVolumes(disk).reduce((sum, volume) => sum + volume.size, disk.swap ?? 0);
-  const needed = Math.max(usualDisk, diskMinimum + beside);
+  // The boot partitions, with 1 GiB for /boot in LVM, are within what is rounded up.
+  const needed = Math.max(usualDisk, diskMinimum + beside + (disk.layout === 'single' ? 0 : 1.25 * gibibyte));
   const size = disk.size ?? Math.ceil(needed / gibibyte) * gibibyte;
   return { ...settings, memory, disk: { ...disk, size } };
 }

@@ -96,9 +96,14 @@ export const repository = z
     error: 'must have exactly one of key and keySource: packages without a signature are not installed',
   });
 
+/** A path, a `file:` URL, or an address without a secret in it: it is told in plans and errors. */
+const isoPlace = z.union([httpUrl, line.min(1).regex(/^(?!https?:)/)], {
+  error: 'must be a path, or a plain http:// or https:// URL, with no user name, password or query',
+});
+
 export const installer = z
   .strictObject({
-    iso: line.min(1).optional().meta({
+    iso: isoPlace.optional().meta({
       description: "The installer's ISO: a path relative to the recipe, or a URL. Default: the distro's own.",
       example: 'ubuntu-22.04.5-live-server-amd64.iso',
       flag: '--iso <path or url>',
@@ -112,6 +117,9 @@ export const installer = z
     from: z.enum(['iso', 'tree']).optional().meta({
       description: "Where the installer comes from, for families that know both: an ISO, or a mirror's tree.",
     }),
+  })
+  .refine((value) => !/^https?:/.test(value.iso ?? '') || value.sha256 !== undefined, {
+    error: 'must have the sha256 of an iso that is fetched by URL',
   })
   .refine((value) => value.iso === undefined || value.from !== 'tree', {
     error: 'cannot have an iso and come from a tree',

@@ -179,7 +179,7 @@ export const recipeFields = z.strictObject({
   installer: installer.prefault({}).meta({ description: "The installer's medium." }),
   answerFile: line.min(1).optional().meta({
     description:
-      "An answer file of your own in place of kvmimg's; names in double braces, as in kvmimg's template, are filled in. Relative to the recipe.",
+      "An answer file of your own in place of kvmimg's. Filled in are {{guestRoot}}, {{seedUrl}}, {{callbackUrl}}, {{syslogPort}}, {{diskSerial}}, {{buildUser}}, {{buildUserKey}}, {{hostPublicKey}} and {{hostPrivateKeyBase64}}: it makes that user with that key and sudo, and puts in that host key, so that the build can go on. Relative to the recipe.",
     example: 'my.ks',
     flag: '--answer-file <file>',
     file: true,

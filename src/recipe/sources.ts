@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { messageOf, systemErrorCode } from '../errors.ts';
 import { select } from './rules.ts';
 import type { RecipeIssue } from './validate.ts';
@@ -16,23 +17,31 @@ export interface SourceFile {
   readonly sizeBytes: number;
 }
 
+/** The one that may be a URL. */
+const fetchedPattern = 'installer.iso';
+
 /** Settings that name a file on this machine. */
 export const sourcePatterns = [
   'base',
   'answerFile',
-  'installer.iso',
+  fetchedPattern,
   'repositories[*].keySource',
   'provision[*].files[*].source',
   'provision[*].scripts[*].source',
 ];
 
 export function namesUrl(text: string): boolean {
-  return /^[a-z]+:/.test(text);
+  return /^https?:/.test(text);
 }
 
-/** Whether it is the path of a file, and no URL. */
+/** Whether it is a file on this machine: a path, or a `file:` URL. */
 export function namesFile(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && !namesUrl(value);
+}
+
+/** The path of a file that is named from a folder. */
+export function resolveFile(folder: string, name: string): string {
+  return name.startsWith('file:') && URL.canParse(name) ? fileURLToPath(name) : resolve(folder, name);
 }
 
 /** Digests of the files that a recipe's data names, relative to `recipeDir`; issues for those not there. */
@@ -44,8 +53,11 @@ export async function readSources(
   const issues: RecipeIssue[] = [];
   for (const pattern of sourcePatterns) {
     for (const { path, value } of select(data, pattern)) {
+      if (typeof value === 'string' && namesUrl(value) && pattern !== fetchedPattern) {
+        issues.push({ path, message: 'must be a file on this machine, not a URL' });
+      }
       if (!namesFile(value)) continue;
-      const outcome = await readSource(value, resolve(recipeDir, value));
+      const outcome = await readSource(value, resolveFile(recipeDir, value));
       if (typeof outcome === 'string') issues.push({ path, message: outcome });
       else sources.set(value, outcome);
     }

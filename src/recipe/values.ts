@@ -8,7 +8,8 @@ export const httpUrl = line
   .refine((url) => URL.canParse(url), { error: 'must be a URL' })
   // One spelling for one place: what is appended starts with a slash.
   .overwrite((url) => url.replace(/\/+$/, ''));
-export const packageName = line.regex(/^[a-z0-9][a-z0-9+.-]+$/, 'must be a package name');
+/** As dpkg or rpm have it; that dpkg's are in lower case is a rule of the plan. */
+export const packageName = line.regex(/^[A-Za-z0-9][A-Za-z0-9+._-]*$/, 'must be a package name');
 export const userName = line.regex(
   /^[a-z_][a-z0-9_-]{0,30}$/,
   'must be a user name: a-z, 0-9, _ and -, at most 31 characters',

@@ -44,6 +44,7 @@ export async function startSyslogReceiver({ scope, onMessage }: SyslogReceiverOp
   });
   // A datagram socket that is bound reports errors of single packets here; there is nobody to tell.
   socket.on('error', () => {});
+  server.on('error', () => {});
   return { port, close };
 }
 

@@ -10,7 +10,7 @@ import type { BuildKeys, FamilyInstaller, InstallBoot } from './family-installer
 import { makeAnswer, makeRunFacts } from './family-installer.ts';
 
 /** Kernel, initrd and, if there is one, the ISO that the guest has in its drive. */
-export interface BootMedia extends Pick<InstallBoot, 'kernelPath' | 'initrdPath' | 'cdroms'> {
+export interface BootMedia extends Pick<InstallBoot, 'kernelPath' | 'initrdPath' | 'cdroms' | 'local'> {
   /** The label of the ISO, by which an installer finds it. */
   readonly isoVolumeId?: string;
 }
@@ -61,6 +61,9 @@ async function fetchFromTree(run: BuildRun, { path }: MediaOf<'tree'>, options: 
   const { mirrors, recipe } = run.plan;
   const urls = [mirrors.build, ...(mirrors.archive === undefined ? [] : [mirrors.archive])];
   const tree = { path, arch: rpmArches[recipe.arch] };
-  const { kernelPath, initrdPath } = await fetchTree(tree, { ...isoSourcesOf(run.plan, run.access), urls }, options);
-  return { kernelPath, initrdPath };
+  const fetched = await fetchTree(tree, { ...isoSourcesOf(run.plan, run.access), urls }, options);
+  const { kernelPath, initrdPath, stage2Path, treeInfo } = fetched;
+  // The guest asks the mirror for it, and gets what has been checked.
+  const stage2 = stage2Path && treeInfo.stage2 && ([`packages/${path}/${treeInfo.stage2.path}`, stage2Path] as const);
+  return { kernelPath, initrdPath, ...(stage2 && { local: new Map([stage2]) }) };
 }

@@ -83,16 +83,18 @@ ${sections.join('\n')}END
 }
 
 function leavePublic(plan: Plan, program: 'dnf' | 'tdnf'): string {
-  const own = plan.mirrors.image === plan.distro.mirrors.public ? '' : writeOwnMirror(plan);
+  const ownMirror = plan.mirrors.image !== plan.distro.mirrors.public;
+  // Only the distribution's own: what the recipe and its steps have put there stays as it is.
+  const disable = `  sed -i 's/^enabled *=.*/enabled=0/' ${shelf}/*.repo\n`;
   return `
 ${program} -q clean all || true
 rm -rf /var/cache/dnf /var/cache/yum /var/cache/tdnf /var/log/dnf* /var/log/tdnf*
 wipe ${buildFile}
 if [ -d ${shelf} ]; then
-  find ${shelf} -name '*.repo' -exec mv -n {} /etc/yum.repos.d/ ';'
+${ownMirror ? disable : ''}  find ${shelf} -name '*.repo' -exec mv -n {} /etc/yum.repos.d/ ';'
   rm -rf ${shelf}
 fi
-${own}${publishRepositories(plan, '/etc/yum.repos.d/*.repo')}`;
+${ownMirror ? writeOwnMirror(plan) : ''}${publishRepositories(plan, '/etc/yum.repos.d/*.repo')}`;
 }
 
 /** The recipe's `imageMirror` in place of the distribution's mirror lists. */
@@ -100,8 +102,7 @@ function writeOwnMirror(plan: Plan): string {
   const sections = publicRepositories(plan).map(
     ({ id, path }) => `[${id}]\nname=${id}\nbaseurl=${plan.mirrors.image}/${path}\nenabled=1\ngpgcheck=1\n`,
   );
-  return `sed -i 's/^enabled *=.*/enabled=0/' /etc/yum.repos.d/*.repo
-cat >/etc/yum.repos.d/kvmimg-mirror.repo <<'END'
+  return `cat >/etc/yum.repos.d/kvmimg-mirror.repo <<'END'
 ${sections.join('\n')}END
 `;
 }

@@ -22,10 +22,26 @@ describe("the user's own answer file", () => {
     await rm(folder, { recursive: true });
   });
 
+  it("is refused where it asks for more than it gets, as a copy of kvmimg's template does", async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'kvmimg-own-answer-'));
+    const path = join(folder, 'own.cfg');
+    await writeFile(path, 'd-i time/zone string {{timezone}}\nd-i pkgsel/include string {{packages}} {{seedUrl}}\n');
+    const plan = {
+      ...(await planForDistro('debian-13', { answerFile: 'own.cfg' })),
+      sources: [{ source: 'own.cfg', path, sha256: '', sizeBytes: 1 }],
+    };
+    await expect(loadAnswer(plan, answerRun, [])).rejects.toMatchObject({
+      code: 'answer-file-value',
+      message: 'own.cfg: nothing is filled in for {{timezone}}, {{packages}}.',
+    });
+    await rm(folder, { recursive: true });
+  });
+
   it('can make the user and the host key that the build needs', () => {
-    const text = '{{buildUser}} {{buildUserKey}}\n{{hostPrivateKey}}\n{{hostPublicKey}} {{diskSerial}} {{syslogPort}}';
+    const text =
+      '{{buildUser}} {{buildUserKey}}\n{{hostPrivateKeyBase64}}\n{{hostPublicKey}} {{diskSerial}} {{syslogPort}}';
     expect(fillOwnAnswer(text, answerRun)).toBe(
-      'kvmimg-build ssh-ed25519 AAAAbuild\n-----BEGIN KEY-----\nabc\n-----END KEY-----\nssh-ed25519 AAAAhost kvmimg-root 5514',
+      `kvmimg-build ssh-ed25519 AAAAbuild\n${Buffer.from(answerRun.hostKey.privateKey).toString('base64')}\nssh-ed25519 AAAAhost kvmimg-root 5514`,
     );
   });
 });

@@ -45,7 +45,7 @@ describe('the answer file of Ubuntu', () => {
   });
 
   it('keeps volumes apart from partitions of the same name', async () => {
-    const volumes = ['/boot', '/esp', '/swap'].map((path) => ({ path, size: '1GiB' }));
+    const volumes = ['/disk', '/esp', '/swap'].map((path) => ({ path, size: '1GiB' }));
     const { config } = (await autoinstall({ disk: { layout: 'separate', size: '20GiB', swap: '1GiB', volumes } }))
       .storage;
     const ids = config.map(({ id }) => id);

@@ -120,11 +120,14 @@ describe('dnf', () => {
     expect(list('etc')).not.toContain('kvmimg-repos.d');
   });
 
-  it('is left with another mirror, if the recipe names one for the image', () => {
+  it('is left with another mirror, if the recipe names one for the image, and with what the recipe has added', () => {
     const plan = makeRpmPlan();
     write('etc/yum.repos.d/testian.repo', own);
+    runInGuest(dnf.pointAtBuild(plan, oldRoot, 'installer'));
+    write('etc/yum.repos.d/step.repo', '[step]\nbaseurl=http://step.example.org\nenabled=1\n');
     runInGuest(dnf.leavePublic({ ...plan, mirrors: { ...plan.mirrors, image: 'http://mine.example.org/t' } }));
     expect(read('etc/yum.repos.d/testian.repo')).toContain('enabled=0');
+    expect(read('etc/yum.repos.d/step.repo')).toContain('enabled=1');
     expect(read('etc/yum.repos.d/kvmimg-mirror.repo')).toContain(
       'baseurl=http://mine.example.org/t/9/BaseOS/x86_64/os\n',
     );

@@ -55,5 +55,6 @@ export function makeTreeFiles(base: string): Record<string, string> {
     }),
     [`${base}/images/pxeboot/vmlinuz`]: kernel,
     [`${base}/images/pxeboot/initrd.img`]: initrd,
+    [`${base}/images/install.img`]: stage2,
   };
 }

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sha256Of } from '../../../src/media/digest.ts';
 import type { MediaSources } from '../../../src/media/pinned-file.ts';
-import { fetchTree } from '../../../src/media/tree-media.ts';
+import { type FetchedTree, fetchTree } from '../../../src/media/tree-media.ts';
 import { failureOf, type MediaFixture, makeDeadUrl, makeMediaFixture } from './media-fixture.ts';
 import { makeTreeFiles, treeContents } from './tree-fixture.ts';
 
@@ -22,7 +22,8 @@ function fetchFrom(overrides: Partial<MediaSources>) {
   return fetchTree(tree, sources, { signal: fixture.signal });
 }
 
-async function expectContents({ kernelPath, initrdPath }: { kernelPath: string; initrdPath: string }): Promise<void> {
+async function expectContents({ kernelPath, initrdPath, stage2Path = '' }: FetchedTree): Promise<void> {
+  expect(await readFile(stage2Path, 'utf8')).toBe(treeContents.stage2);
   expect(await readFile(kernelPath, 'utf8')).toBe(treeContents.kernel);
   expect(await readFile(initrdPath, 'utf8')).toBe(treeContents.initrd);
 }
@@ -35,7 +36,7 @@ async function writeFiles(folder: string, base: string): Promise<void> {
 }
 
 describe('fetchTree', () => {
-  it('fetches kernel and initrd, says which server had the tree, and gives what .treeinfo says', async () => {
+  it('fetches kernel, initrd and second stage, says which server had the tree, and gives what .treeinfo says', async () => {
     const mirror = await fixture.startMirror(files);
     const fetched = await fetchFrom({ urls: [mirror.url] });
     await expectContents(fetched);
@@ -48,7 +49,7 @@ describe('fetchTree', () => {
     const mirror = await fixture.startMirror(files);
     await fetchFrom({ urls: [mirror.url] });
     await fetchFrom({ urls: [mirror.url] });
-    expect(mirror.requests.slice(3).map(({ path }) => path)).toEqual([`${tree.path}/.treeinfo`]);
+    expect(mirror.requests.slice(4).map(({ path }) => path)).toEqual([`${tree.path}/.treeinfo`]);
   });
 
   it('asks the archive where the mirror has dropped the release', async () => {

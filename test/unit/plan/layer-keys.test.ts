@@ -50,7 +50,7 @@ const decisions: Readonly<Record<keyof Recipe, readonly [unknown, readonly strin
   ntp: [['ntp.example.org'], all],
   repositories: [[{ name: 'more', url: 'http://r.example.org', key: 'KEY' }], all],
   // By the media that are chosen, see below.
-  installer: [{ iso: 'http://i.example.org/i.iso' }, []],
+  installer: [{ iso: 'http://i.example.org/i.iso', sha256: 'a'.repeat(64) }, []],
   // By its content, see below.
   answerFile: ['my.cfg', []],
   packages: [['curl'], all],

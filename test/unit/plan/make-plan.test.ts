@@ -95,11 +95,34 @@ describe('problems of a plan', () => {
     [
       'volumes that leave too little',
       { recipe: { disk: { layout: 'lvm', size: '6GiB' } } },
-      ['disk.size: volumes and swap take 3.5 GiB, and Testian 1 needs 3.0 GiB besides'],
+      ['disk.size: volumes, boot partitions and swap take 4.6 GiB, and Testian 1 needs 3.0 GiB besides'],
+    ],
+    [
+      'volumes that cannot be',
+      {
+        recipe: {
+          disk: {
+            ...{ layout: 'separate', filesystem: 'xfs', size: '20GiB' },
+            volumes: ['/boot', '/var/log', '/var-log']
+              .map((path) => ({ path, size: '1GiB' }))
+              .concat([{ path: '/srv', size: '100MiB' }]),
+          },
+        },
+      },
+      [
+        'disk.volumes[0].path: /boot cannot be a file system of its own',
+        'disk.volumes[2].path: /var-log has the same name in LVM as another volume',
+        'disk.volumes[3].size: XFS needs 300 MiB at least, not 100 MiB',
+      ],
+    ],
+    [
+      'a name that dpkg does not take',
+      { recipe: { packages: ['curl', 'NetworkManager'] } },
+      ['packages[1]: NetworkManager is no name of a package of Testian 1'],
     ],
     [
       'an ISO for an installer that has none',
-      { recipe: { installer: { iso: 'http://i.example.org/i.iso' } } },
+      { recipe: { installer: { iso: 'http://i.example.org/i.iso', sha256: 'a'.repeat(64) } } },
       ['installer.iso: Testian 1 is installed by its netboot image, not from an ISO or a tree'],
     ],
     [

@@ -15,7 +15,7 @@ describe('memory and disk of a recipe that does not say them', () => {
   it.each([
     ['are the usual', {}, small, [2, 8]],
     ['are what the installer needs', {}, large, [4, 10]],
-    ['have room for volumes and swap', { disk: { layout: 'lvm', swap: '1GiB' } }, large, [4, 15]],
+    ['have room for volumes and swap', { disk: { layout: 'lvm', swap: '1GiB' } }, large, [4, 16]],
     ['are as they are said', { memory: '1GiB', disk: { size: '5GiB' } }, large, [1, 5]],
   ])('%s', (_, settings, needs, sizes) => {
     expect(sizesOf(settings, needs)).toEqual(sizes);
