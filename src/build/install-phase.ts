@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { createDisk } from '../disk/qemu-img.ts';
 import { makeSshKeyPair } from '../guest/ssh-keys.ts';
 import { withScope } from '../lifecycle/scope.ts';
-import { startWatchedMachine } from '../machine/machine-watch.ts';
+import { startWatchedMachine, type WatchedMachine } from '../machine/machine-watch.ts';
 import type { LayerProduct } from './build-layers.ts';
 import { type BuildRun, limitsOf } from './build-run.ts';
 import { explainFailure } from './failure-report.ts';
 import type { BuildKeys, InstallBoot } from './installers/family-installer.ts';
 import { type InstallerMessage, serialTag } from './installers/installer-voice.ts';
 import { installers } from './installers/installers.ts';
+import { awaitLastWords } from './installers/last-words.ts';
 import { makeInstallMachine } from './machine-specs.ts';
 import type { PhaseClock, Tell } from './phase-clock.ts';
 
@@ -61,28 +62,38 @@ function runInstaller(run: BuildRun, { makeBoot, diskPath, tell }: InstallParts)
     const boot = await makeBoot();
     services.addToMirror(boot.local ?? []);
     services.serveFiles(boot.files);
+    let machineFail: WatchedMachine['fail'] | undefined;
+    const words = awaitLastWords(voice.saysLast, (failure) => machineFail?.(failure), scope);
     const watched = await startWatchedMachine(makeInstallMachine(run.hardware, diskPath, boot), {
       binary: run.qemuBinary,
       workDir: join(run.workDir, 'install-machine'),
       scope,
       signal: run.signal,
       silenceLimitMs: limitsOf(run).silenceMs,
-      findSerialFailure: voice.findSerialFailure,
+      findSerialFailure: (line, before) => {
+        const failure = voice.findSerialFailure(line, before);
+        // As long as the machine is only starting there is nobody whose words could be awaited.
+        if (failure === undefined || machineFail === undefined) return failure;
+        words.hold(failure);
+        return undefined;
+      },
       isIdleLine: voice.isIdleLine,
       onSerialLine: (text) => tellActivity({ tag: serialTag, text }),
     });
     const { machine } = watched;
+    machineFail = watched.fail;
     const onMessage = (message: InstallerMessage): void => {
       log.push(`${message.tag}: ${message.text}`);
       tellActivity(message);
       const failure = voice.findFailure(message);
-      if (failure) watched.fail(failure);
+      if (failure) words.hold(failure);
     };
     services.attach(watched, {
       onMessage,
       onCallback: (callback) => {
         mayReset ||= callback.name === voice.resetsAfter;
         voice.readCallback?.(callback).forEach(onMessage);
+        words.hear(callback.name);
         const failure = voice.findCallbackFailure(callback);
         if (failure) watched.fail(failure);
       },
@@ -90,7 +101,7 @@ function runInstaller(run: BuildRun, { makeBoot, diskPath, tell }: InstallParts)
     try {
       await watched.untilPoweredOff(() => mayReset);
     } catch (error) {
-      throw await explainFailure(error, {
+      throw await explainFailure(run.signal.aborted ? error : (words.held() ?? error), {
         folder: run.reportDir,
         awaited: 'the installer to finish and power the machine off',
         logs: [

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { makeVolumes } from '../recipe/install-settings.ts';
 import type { Recipe, Step } from '../recipe/schema.ts';
 import { scriptTitle } from '../recipe/step.ts';
 import type { PackageManager } from './packages/package-manager.ts';
@@ -118,7 +119,7 @@ export function makeChecks(recipe: Recipe, { sources, packages }: ElementContext
     ...Object.entries(mergeSysctls(steps)).map(([name, value]) => checkSysctl(name, String(value))),
     ...steps.flatMap((step) => checkServices(step.services)),
     // A base image has those of whoever has installed it.
-    ...(recipe.base === undefined ? [checkTimezone(recipe.timezone), checkLocale(recipe.locale)] : []),
+    ...(recipe.base === undefined ? checkInstalled(recipe) : []),
     ...recipe.kernelArguments.map(
       (argument): ElementCheck => ({
         element: `kernel argument ${argument}`,
@@ -126,6 +127,44 @@ export function makeChecks(recipe: Recipe, { sources, packages }: ElementContext
       }),
     ),
   ];
+}
+
+/** What only an installer makes. */
+function checkInstalled(recipe: Recipe): ElementCheck[] {
+  const { disk, network, ntp, repositories, timezone, locale } = recipe;
+  return [
+    checkTimezone(timezone),
+    checkLocale(locale),
+    ...makeVolumes(disk).map(({ path }): ElementCheck => checkVolume(path, disk.filesystem)),
+    checkVolume('/', disk.filesystem),
+    ...(disk.swap === undefined
+      ? []
+      : [{ element: 'swap', words: ['sh', '-c', 'tail -n +2 /proc/swaps | grep -q .'] }]),
+    ...repositories.map(({ name, url }) =>
+      checkConfigured(`repository ${name}`, url, ['/etc/apt/sources.list.d', '/etc/yum.repos.d']),
+    ),
+    ...ntp.map((server) =>
+      checkConfigured(`time server ${server}`, server, [
+        '/etc/systemd/timesyncd.conf.d',
+        '/etc/chrony.conf',
+        '/etc/chrony',
+      ]),
+    ),
+    ...(network === 'dhcp' ? [] : [checkConfigured(`address ${network.address}`, network.address, networkFolders)]),
+  ];
+}
+
+/** Where the families keep the network of an image that starts without first-boot data. */
+const networkFolders = ['/usr/lib/kvmimg', '/etc/systemd/network', '/etc/netplan', '/etc/NetworkManager'];
+
+function checkVolume(path: string, filesystem: string): ElementCheck {
+  const script = 'test "$(findmnt -n -o FSTYPE --mountpoint "$1")" = "$2"';
+  return { element: `file system ${path}`, words: ['sh', '-c', script, 'sh', path, filesystem] };
+}
+
+/** A text of the recipe in one of the files that the family has for it; those of other families are not there. */
+function checkConfigured(element: string, text: string, places: readonly string[]): ElementCheck {
+  return { element, words: ['grep', '-rqsF', '--', text, ...places] };
 }
 
 function checkTimezone(timezone: string): ElementCheck {

@@ -29,6 +29,8 @@ export interface InstallerVoice {
   readonly readCallback?: (callback: InstallerCallback) => readonly InstallerMessage[];
   /** The failure that a callback reports. */
   readonly findCallbackFailure: (callback: InstallerCallback) => KvmimgError | undefined;
+  /** The callback that comes behind the logs of a failure; without one a failure ends the build at once. */
+  readonly saysLast?: string;
   /** The callback after which the installer's reset of the machine is its end; without one only a power-off is. */
   readonly resetsAfter?: string;
   /** A serial line that also comes when nothing happens, and so is no sign of life. */

@@ -204,5 +204,6 @@ export const redhatVoice: InstallerVoice = {
   findSerialFailure,
   readCallback,
   findCallbackFailure,
+  saysLast: 'onerror',
   isIdleLine,
 };

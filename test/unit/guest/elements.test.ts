@@ -125,8 +125,25 @@ describe('makeChecks', () => {
       'service apt-daily.timer masked',
       'timezone Etc/UTC',
       'locale C.UTF-8',
+      'file system /',
       'kernel argument nomodeset',
     ]);
+  });
+
+  it('checks what only the installer makes, and nothing of it on a base image', () => {
+    const installed = {
+      disk: { layout: 'separate', filesystem: 'xfs', volumes: [{ path: '/srv', size: '1GiB' }], swap: '1GiB' },
+      network: { address: '192.0.2.10/24', gateway: '192.0.2.1' },
+      ntp: ['ntp.example.org'],
+      repositories: [{ name: 'more', url: 'http://r.example.org/more', key: 'KEY' }],
+    };
+    const elementsOf = (settings: object): string[] =>
+      makeChecks(makeRecipe(settings), context).map(({ element }) => element);
+    expect(elementsOf(installed)).toEqual([
+      ...['timezone Etc/UTC', 'locale C.UTF-8', 'file system /srv', 'file system /', 'swap', 'repository more'],
+      ...['time server ntp.example.org', 'address 192.0.2.10/24'],
+    ]);
+    expect(elementsOf({ ...installed, base: 'disk.qcow2' })).toEqual([]);
   });
 
   it('expects of a path and of a sysctl what the last step says', () => {
