@@ -14,10 +14,14 @@ describe("a build with a family's tiny installer", () => {
     ['redhat', 'from an ISO', ['--set', 'installer.from=iso'], 'reading the answer file'],
     ['photon', 'from its ISO, whose end is a reset', [], 'partitioning and installing packages'],
   ] as const)('installs: %s, %s', async (family, _, flags, activity) => {
-    const { exitCode, said, disk } = await site.build(family, 'installs', ...flags);
+    const { exitCode, said, disk, fetched } = await site.build(family, 'installs', ...flags);
     expect(exitCode, said).toBe(0);
     expect(said).toContain(`install: ${activity}`);
     expect(disk).toBe(`tiny-installer: ${family} on vda`);
+    // Of a tree once, before the guest asks for it.
+    expect(fetched.filter((path) => path.endsWith('install.img'))).toHaveLength(
+      activity === 'reading the answer file' && flags.length === 0 ? 1 : 0,
+    );
   });
 });
 
@@ -30,6 +34,7 @@ describe("a failure of a family's installer ends the build at once, with its log
     ['redhat', 'asks', 'The answer file leaves open what the installer must know', /mandatory spokes/],
     ['redhat', 'cannot-parse', 'its answer file.', /command: tiny/],
     ['photon', 'fails', 'The installer failed: Failed to install some packages', /Traceback/],
+    ['photon', 'cannot-parse', 'The installer', /JSON|refuse|answer file/],
     ['photon', 'asks', 'The installer has found no answer file, and asks on the console.', /LICENSE AGREEMENT/],
   ] as const)('%s, which %s: %s', async (family, scenario, message, logged) => {
     const { exitCode, said, report } = await site.build(family, scenario);
