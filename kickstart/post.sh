@@ -42,6 +42,9 @@ echo "LANG=$locale" >/etc/locale.conf
 rm -f /etc/NetworkManager/system-connections/* /etc/sysconfig/network-scripts/ifcfg-*
 
 {{imageParts}}
+# --- LVM: Anaconda has noted the ids of this machine's disk, and LVM would look for the volumes on no other one
+rm -rf /etc/lvm/devices/*
+
 # --- services that the distribution's presets may leave out; cloud-init has renamed its own over time
 for unit in sshd chronyd vmtoolsd cloud-init-local cloud-init-main cloud-init cloud-init-network cloud-config cloud-final; do
   if [ -e "/usr/lib/systemd/system/$unit.service" ]; then enable_unit "$unit.service"; fi

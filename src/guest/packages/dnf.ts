@@ -18,7 +18,8 @@ export const dnf: PackageManager = {
     {
       kind: 'command',
       title: `install ${packages.join(', ')}`,
-      words: ['dnf', '-y', '--setopt=install_weak_deps=False', 'install', '--', ...packages],
+      // dnf 5 refuses `--`; no name of a package begins with a dash.
+      words: ['dnf', '-y', '--setopt=install_weak_deps=False', 'install', ...packages],
     },
   ],
   pointAtBuild,
@@ -76,7 +77,10 @@ for file in /etc/yum.repos.d/*.repo; do
   [ -e "$file" ] || continue
   grep -qF "$root" "$file" || mv "$file" ${shelf}/
 done
-for key in /etc/pki/rpm-gpg/RPM-GPG-KEY-*; do [ -e "$key" ] && rpm --import "$key"; done
+# Not every rpm can read every key that its distribution ships (version 6, or bound by SHA-1).
+for key in /etc/pki/rpm-gpg/RPM-GPG-KEY-*; do
+  if [ -e "$key" ]; then rpm --import "$key" || echo "kvmimg: rpm cannot read $key"; fi
+done
 cat >${buildFile} <<END
 ${sections.join('\n')}END
 `;
@@ -88,7 +92,7 @@ function leavePublic(plan: Plan, program: 'dnf' | 'tdnf'): string {
   const disable = `  sed -i 's/^enabled *=.*/enabled=0/' ${shelf}/*.repo\n`;
   return `
 ${program} -q clean all || true
-rm -rf /var/cache/dnf /var/cache/yum /var/cache/tdnf /var/log/dnf* /var/log/tdnf*
+rm -rf /var/cache/dnf /var/cache/libdnf5 /var/cache/yum /var/cache/tdnf /var/log/dnf* /var/log/tdnf*
 wipe ${buildFile}
 if [ -d ${shelf} ]; then
 ${ownMirror ? disable : ''}  find ${shelf} -name '*.repo' -exec mv -n {} /etc/yum.repos.d/ ';'

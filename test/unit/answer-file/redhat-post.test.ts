@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -186,6 +186,13 @@ describe('the script for the new system', () => {
     });
   });
 
+  it('leaves LVM to find the volumes on any disk', async () => {
+    write('/etc/lvm/devices/system.devices', 'IDTYPE=sys_serial IDNAME=kvmimg-root DEVNAME=/dev/vda4');
+    write('/etc/lvm/devices/backup/system.devices-20261123.150000.0001', '');
+    await runPost();
+    expect(readdirSync(inside('/etc/lvm/devices'))).toEqual([]);
+  });
+
   it("installs the recipe's packages from its repositories by dnf", async () => {
     const repositories = [{ name: 'more', url: 'https://repo.example.org/more', key: 'KEY' }];
     await runPost({ repositories, packages: ['jq'] });
@@ -193,9 +200,18 @@ describe('the script for the new system', () => {
     expect(text('/etc/yum.repos.d/more.repo')).toContain('baseurl=http://10.0.2.2:1234/token/repository-more\n');
     expect(calls().filter((call) => /^(dnf|rpm)/.test(call))).toEqual([
       'rpm --import /etc/pki/rpm-gpg/RPM-GPG-KEY-more',
-      'dnf -y --repo=kvmimg-install-* --repo=more --setopt=install_weak_deps=False install -- jq',
+      'dnf -y --repo=kvmimg-install-* --repo=more --setopt=install_weak_deps=False install jq',
       'dnf -q clean all',
     ]);
     expect(() => text('/etc/yum.repos.d/kvmimg-install.repo')).toThrow();
+  });
+
+  it('goes on past a key that is not for this version of rpm', async () => {
+    program('rpm', 'exit 1');
+    const repositories = [{ name: 'more', url: 'https://repo.example.org/more', key: 'KEY' }];
+    const { status, output } = await runPost({ repositories, packages: ['jq'] });
+    expect(status).toBe(0);
+    expect(output).toContain('kvmimg: rpm cannot read ');
+    expect(calls().filter((call) => call.startsWith('dnf'))).toHaveLength(2);
   });
 });

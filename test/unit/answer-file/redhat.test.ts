@@ -169,7 +169,7 @@ describe('where the packages come from', () => {
     const { 'post.sh': post, 'ks.cfg': ks } = await render('rocky-9', settings);
     expect(ks).not.toContain('repository-more');
     expect(post).toContain('baseurl=http://10.0.2.2:1234/token/repository-more\nenabled=1\ngpgcheck=1\n');
-    expect(post).toMatch(/^dnf -y .*--repo=more .* install -- jq$/m);
+    expect(post).toMatch(/^dnf -y .*--repo=more .* install jq$/m);
     expect(post.match(/gpgcheck=/g)).toHaveLength(3);
     expect(post).not.toContain('gpgcheck=0');
   });
