@@ -58,10 +58,12 @@ deb $signed $mirror_url $codename-updates $components
 deb $signed $security_url $codename-security $components
 END
 
-# --- what the installer leaves for the first boot of one machine: user data, network, no growing of the root
+# --- what the installer leaves for the first boot of one machine: user data, network, no growing of the root, no disk
+# that an upgrade of GRUB writes to
 rm -f $target/etc/cloud/cloud.cfg.d/*installer* $target/etc/cloud/cloud.cfg.d/*curtin* \
-  $target/etc/cloud/cloud.cfg.d/subiquity* $target/etc/cloud/clean.d/*installer* $target/etc/cloud/ds-identify.cfg \
-  $target/etc/cloud/cloud-init.disabled $target/etc/netplan/*.yaml
+  $target/etc/cloud/cloud.cfg.d/subiquity* $target/etc/cloud/cloud.cfg.d/20-disable-cc-dpkg-grub.cfg \
+  $target/etc/cloud/clean.d/*installer* $target/etc/cloud/ds-identify.cfg $target/etc/cloud/cloud-init.disabled \
+  $target/etc/netplan/*.yaml
 printf '%s\n' "$hostname" >$target/etc/hostname
 printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$hostname" >$target/etc/hosts
 
@@ -91,18 +93,19 @@ ExecStart=/usr/bin/install -D -m 644 /usr/lib/kvmimg/90-kvmimg-dhcp.network /run
 WantedBy=systemd-networkd.service
 END
 
-# --- SSH host keys of each clone, also where cloud-init has no data and makes none
+# --- SSH host keys of each clone, also where cloud-init has no data and makes none. Before ssh.service, and not before
+# the ssh.socket that starts it: a socket is before basic.target, and this unit after it.
 cat >$target/etc/systemd/system/kvmimg-hostkeys.service <<'END'
 [Unit]
 Description=Make SSH host keys when there are none
 ConditionPathExistsGlob=!/etc/ssh/ssh_host_*_key
 After=cloud-init.service cloud-init-network.service
-Before=ssh.service ssh.socket
+Before=ssh.service
 [Service]
 Type=oneshot
 ExecStart=/usr/bin/ssh-keygen -A
 [Install]
-WantedBy=ssh.service ssh.socket
+WantedBy=multi-user.target ssh.service
 END
 
 # --- boot loader's settings, after those of the installer and of the packages

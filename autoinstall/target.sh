@@ -20,6 +20,10 @@ apt-get -q update
 apt-get -q -y full-upgrade
 # The names are meant to be split.
 apt-get -q -y install $boot_packages
+# A kernel only recommends the program that makes its initramfs.
+if ! command -v dracut >/dev/null && ! command -v update-initramfs >/dev/null; then
+  apt-get -q -y install initramfs-tools
+fi
 # Only the newest kernel: the one of the ISO goes when there was an update.
 for version in $(linux-version list | linux-version sort --reverse | tail -n +2); do
   old=$(dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' "linux-*-$version" | sed -n 's/^ii //p')
@@ -59,6 +63,9 @@ elif ! grep -q '^MODULES=most' /etc/initramfs-tools/initramfs.conf; then
   echo 'MODULES=most' >/etc/initramfs-tools/conf.d/kvmimg
   update-initramfs -u -k all
 fi
+for version in $(linux-version list); do
+  if [ ! -s "/boot/initrd.img-$version" ]; then update-initramfs -c -k "$version"; fi
+done
 
 # --- boot loaders, whatever firmware the installer was booted with; the removable path for firmware that knows nothing
 # of this disk. shim starts the GRUB beside it: without fbx64.efi it writes no boot entries and restarts no machine.
@@ -69,3 +76,6 @@ cp "/boot/efi/EFI/ubuntu/shim$boot_suffix.efi" "/boot/efi/EFI/BOOT/BOOT$(echo "$
 cp "/boot/efi/EFI/ubuntu/grub$boot_suffix.efi" "/boot/efi/EFI/BOOT/grub$boot_suffix.efi"
 rm -f "/boot/efi/EFI/BOOT/fb$boot_suffix.efi"
 update-grub
+# An upgrade writes to the ESP that is mounted then. With the name of the build's disk it would fail in every clone, and
+# cloud-init changes it on UEFI machines only (canonical/cloud-init#4091).
+echo 'grub-common grub-efi/install_devices multiselect' | debconf-set-selections

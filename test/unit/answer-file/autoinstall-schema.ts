@@ -25,8 +25,8 @@ const matchSpec = z
   .partial();
 
 const wipe = z.enum(['random', 'superblock', 'superblock-recursive', 'zero']);
-/** Bytes, a human size, a percentage, or -1 for what is left. */
-const size = z.union([z.literal(-1), z.int().positive(), z.string().regex(/^\d+(\.\d+)?[KMGT]?B?$|^\d+%$/)]);
+/** Bytes, a human size with one letter (dehumanize_size refuses `MB`), a percentage, or -1 for what is left. */
+const size = z.union([z.literal(-1), z.int().positive(), z.string().regex(/^\d+(\.\d+)?[BKMGTP]?$|^\d+%$/)]);
 const action = { id: z.string().min(1), preserve: z.boolean().optional() };
 
 export const storageAction = z.discriminatedUnion('type', [

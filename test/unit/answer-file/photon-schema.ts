@@ -3,6 +3,8 @@ import { z } from 'zod';
 const name = z.string().min(1);
 const lines = z.array(z.string()).min(1);
 
+const isMountedOn = (path: string) => ({ required: ['mountpoint'], properties: { mountpoint: { const: path } } });
+
 const partition = z
   .strictObject({
     mountpoint: z.string().startsWith('/').optional(),
@@ -15,7 +17,20 @@ const partition = z
   })
   .refine((each) => (each.filesystem === 'swap') === (each.mountpoint === undefined), 'only swap has no mountpoint')
   .refine((each) => each.mountpoint !== '/boot' || each.lvm === undefined, '/boot on LVM is not supported')
-  .refine((each) => each.mountpoint !== '/boot/efi' || each.filesystem === 'vfat', '/boot/efi must be vfat');
+  .refine((each) => each.mountpoint !== '/boot/efi' || each.filesystem === 'vfat', '/boot/efi must be vfat')
+  // The same for the JSON Schema.
+  .meta({
+    allOf: [
+      {
+        anyOf: [
+          { properties: { filesystem: { const: 'swap' }, mountpoint: false } },
+          { properties: { filesystem: { not: { const: 'swap' } } }, required: ['mountpoint'] },
+        ],
+      },
+      { anyOf: [{ not: isMountedOn('/boot') }, { properties: { lvm: false } }] },
+      { anyOf: [{ not: isMountedOn('/boot/efi') }, { properties: { filesystem: { const: 'vfat' } } }] },
+    ],
+  });
 
 /**
  * ks.json as the installer of the 5.0 GA ISO takes it (photon-os-installer 2.3: docs/ks_config.md, and the checks of
@@ -31,7 +46,8 @@ export const photonKickstart = z.strictObject({
     .array(partition)
     .refine((all) => all.some(({ mountpoint }) => mountpoint === '/'), "there is no partition assigned to root '/'")
     .refine((all) => all.filter(({ size }) => size === 0).length <= 1, 'only one extensible partition is allowed')
-    .refine((all) => new Set(all.map((each) => each.mountpoint ?? each)).size === all.length, 'duplicate mountpoints'),
+    .refine((all) => new Set(all.map((each) => each.mountpoint ?? each)).size === all.length, 'duplicate mountpoints')
+    .meta({ contains: isMountedOn('/') }),
   linux_flavor: z.enum(['linux', 'linux-esx', 'linux-aws', 'linux-secure', 'linux-rt']),
   packages: z.array(name).min(1),
   additional_packages: z.array(name).optional(),

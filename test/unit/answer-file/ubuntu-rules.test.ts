@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { readKeys } from 'openpgp';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { loadUbuntuTemplates, renderUbuntuAnswerFile } from '../../../src/answer-file/ubuntu.ts';
 import { distrosDir, loadDistros } from '../../../src/distro/catalogue.ts';
+import { answerRun, planForDistro } from './answer-inputs.ts';
 import { type Autoinstall, autoinstallSchemas, type StorageAction } from './autoinstall-schema.ts';
 
 const golden = new URL('../../../fixtures/golden/', import.meta.url);
@@ -106,6 +108,26 @@ describe('the golden answer files of Ubuntu', () => {
       expect(read(text)).toMatchObject({ shutdown: 'poweroff', apt: { geoip: false, fallback: 'offline-install' } });
     });
   });
+});
+
+describe('the answer files of Ubuntu for UEFI machines', () => {
+  const machines = [{ arch: 'amd64' }, { arch: 'arm64' }].flatMap((settings) =>
+    distros.map(({ id, release }) => ({ id, release, ...settings })),
+  );
+
+  it.each(machines)(
+    'have an ESP that subiquity takes for the boot loader: $id, $arch',
+    async ({ id, release, arch }) => {
+      const plan = await planForDistro(id, { arch, firmware: 'uefi' });
+      const text = renderUbuntuAnswerFile(plan, answerRun, await loadUbuntuTemplates())['user-data'];
+      expect(autoinstallSchemas[release]?.safeParse(parse(text)).error).toBeUndefined();
+      // needs_bootloader_partition of subiquity/models/storage.py.
+      const devices = actionsOf(text, 'partition').filter((partition) => partition.grub_device);
+      const formats = actionsOf(text, 'format').filter(({ volume }) => devices.some((device) => device.id === volume));
+      const mounts = actionsOf(text, 'mount').filter(({ device }) => formats.some((format) => format.id === device));
+      expect(mounts.map(({ path }) => path)).toEqual(['/boot/efi']);
+    },
+  );
 });
 
 describe('the keyring of the images of Ubuntu', () => {

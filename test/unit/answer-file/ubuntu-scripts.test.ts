@@ -61,6 +61,7 @@ async function makeTarget(): Promise<void> {
       'cloud.cfg.d/99-installer.cfg',
       'cloud.cfg.d/90-installer-network.cfg',
       'cloud.cfg.d/curtin-preserve-sources.cfg',
+      'cloud.cfg.d/20-disable-cc-dpkg-grub.cfg',
     ],
     ...['clean.d/99-installer', 'ds-identify.cfg', 'cloud.cfg.d/90_dpkg.cfg'],
   ].map((name) => `cloud/${name}`);
@@ -109,6 +110,18 @@ describe('late.sh of Ubuntu', () => {
     expect((await stat(privateKey)).mode & 0o777).toBe(0o600);
     expect(await readFile(privateKey, 'utf8')).toBe(answerRun.hostKey.privateKey);
     expect(stderr).not.toContain('BEGIN KEY');
+  });
+
+  // A socket is before basic.target by default and a service after it: systemd would leave one of the two out.
+  it('orders no service of its own before a socket', async () => {
+    await runScript('late.sh', { ...settings, disk: { layout: 'lvm', size: '20GiB' } });
+    const units = (await readdir(join(dir, 'target/etc/systemd/system'))).filter((name) => name.endsWith('.service'));
+    expect(units.sort()).toEqual(['kvmimg-dhcp.service', 'kvmimg-grow-root.service', 'kvmimg-hostkeys.service']);
+    for (const unit of units) {
+      const text = await read(`target/etc/systemd/system/${unit}`);
+      if (!text.includes('DefaultDependencies=no'))
+        expect(text).not.toMatch(/^(Before|WantedBy)=.*(socket|basic|sysinit)/m);
+    }
   });
 
   it("lets the build's user in", async () => {
