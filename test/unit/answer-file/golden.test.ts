@@ -9,6 +9,7 @@ const key = '-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDMEexample\n-----END PGP P
 /** What each distro is asked for: see fixtures/golden/README.md. */
 const cases = {
   default: {},
+  uefi: { firmware: 'uefi' },
   separate: { disk: { layout: 'separate', filesystem: 'xfs', size: '20GiB' } },
   lvm: { disk: { layout: 'lvm', size: '20GiB', swap: '1GiB' } },
   network: {

@@ -47,11 +47,11 @@ function referencesOf(action: StorageAction): readonly string[] {
 }
 
 describe('the golden answer files of Ubuntu', () => {
-  it('are there for three releases and four recipes each', () => {
-    expect(answers).toHaveLength(12);
+  it('are there for three releases and five recipes each', () => {
+    expect(answers).toHaveLength(15);
   });
 
-  describe.each(answers)('$name', ({ release, text }) => {
+  describe.each(answers)('$name', ({ name, release, text }) => {
     it('begin with the line by which cloud-init knows them, and name the reference', () => {
       expect(text.split('\n')[0]).toBe('#cloud-config');
       // subiquity's validate-autoinstall-user-data.py wants it.
@@ -89,9 +89,11 @@ describe('the golden answer files of Ubuntu', () => {
       expect(partitions.slice(0, 2).map(({ flag }) => flag)).toEqual(['bios_grub', 'boot']);
     });
 
-    it('let curtin install GRUB where it must: on a BIOS machine on the disk and on nothing else', () => {
-      expect(actionsOf(text, 'disk').map(({ grub_device }) => grub_device)).toEqual([true]);
-      expect(actionsOf(text, 'partition').filter((partition) => partition.grub_device)).toEqual([]);
+    it('let curtin install GRUB where it must: a BIOS machine on the disk, a UEFI machine on the ESP', () => {
+      const uefi = name.endsWith('/uefi');
+      const devices = actionsOf(text, 'partition').filter((partition) => partition.grub_device);
+      expect(actionsOf(text, 'disk').map(({ grub_device }) => grub_device)).toEqual([!uefi]);
+      expect(devices.map(({ id }) => id)).toEqual(uefi ? ['esp'] : []);
     });
 
     it('mount a folder before what is in it', () => {
