@@ -34,7 +34,7 @@ const valid = { exitCode: 0, said: expect.stringMatching(/^Valid (cloud-config|s
 
 describe("cloud-init's schema", () => {
   it('is held by twelve answer files of Ubuntu', () => {
-    expect(answers).toHaveLength(12);
+    expect(answers).toHaveLength(15);
   });
 
   describe.each(answers)('%s', (name) => {
