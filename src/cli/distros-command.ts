@@ -32,5 +32,7 @@ async function describeInstaller(distro: Distro): Promise<string> {
     return `netboot ${releases.join(', ') || 'without a lock'}`;
   }
   const isos = arches.flatMap((arch) => distro.iso[arch]?.fileName ?? []);
-  return [...(distro.family === 'redhat' && !distro.subscription ? ['tree'] : []), ...isos].join(', ');
+  return [...(distro.family === 'redhat' && distro.hasTree && !distro.subscription ? ['tree'] : []), ...isos].join(
+    ', ',
+  );
 }
