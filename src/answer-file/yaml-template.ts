@@ -123,7 +123,9 @@ const reservedWord = /^(y|yes|n|no|on|off|true|false|null|inf|nan)$/;
  */
 function styleOf(text: string): Scalar.Type {
   if (/^[a-z][a-z0-9_-]*$/.test(text) && !reservedWord.test(text)) return Scalar.PLAIN;
-  return /^[\n -~]*\n[\n -~]*$/.test(text) ? Scalar.BLOCK_LITERAL : Scalar.QUOTE_DOUBLE;
+  // A block keeps neither blanks at its beginning nor lines of nothing else.
+  const isBlock = /^[!-~][\n -~]*\n[\n -~]*$/.test(text) && !/^ +$/m.test(text);
+  return isBlock ? Scalar.BLOCK_LITERAL : Scalar.QUOTE_DOUBLE;
 }
 
 function checkTexts(value: YamlValue, name: string): void {

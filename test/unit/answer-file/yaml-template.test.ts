@@ -39,6 +39,9 @@ const hostile = {
   'non-ASCII': 'Grüße 日本 🎉',
   '300 characters': 'x y'.repeat(100),
   nothing: '',
+  'a blank line': ' \n',
+  'lines with blanks': 'a\n  \n b\n',
+  'line breaks alone': '\n\n',
 };
 
 const template = "# first\nvalue: '{{first}}' # kept\nlist:\n  - [a, 'before {{first}} after']\nnested: '{{second}}'\n";

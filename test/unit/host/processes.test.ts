@@ -23,8 +23,8 @@ describe('isProcessAlive', () => {
   });
 
   it('sees a zombie as dead', async () => {
-    // The shell starts a child that ends at once and then becomes a program that never reaps it.
-    const parent = spawn('/bin/sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], {
+    // The shell starts a child and becomes, before that ends, a program that never reaps it.
+    const parent = spawn('/bin/sh', ['-c', 'sleep 1 & echo $!; exec sleep 60'], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     const [chunk] = (await once(parent.stdout, 'data')) as [Buffer];
