@@ -15,7 +15,7 @@ import {
 import { splitKeyboard } from './keyboard.ts';
 import { quoteDebconf } from './quote-debconf.ts';
 import { callbackUrl, hostOf, keyOfRepository, type RunFacts, seedUrl } from './run-facts.ts';
-import { fillTemplate, type Quote, readTemplate } from './template.ts';
+import { except, fillTemplate, type Quote, readTemplate } from './template.ts';
 import type { AnswerFileWriter } from './writer.ts';
 
 /** The answer file and the scripts that it fetches, by the name they are served under. */
@@ -58,7 +58,7 @@ export function renderDebianAnswerFile(anyPlan: Plan, run: RunFacts, templates: 
 }
 
 function renderPreseed(plan: DebianPlan, run: RunFacts, fill: Fill): string {
-  const { recipe, distro, media } = plan;
+  const { recipe, distro } = plan;
   const layout = makeDiskLayout(plan);
   const [host = '', ...folders] = run.guestRoot.replace('http://', '').split('/');
   const root = folders.map((folder) => `/${folder}`).join('');
@@ -69,7 +69,7 @@ function renderPreseed(plan: DebianPlan, run: RunFacts, fill: Fill): string {
     mirrorPath: `${root}/debian`,
     securityHost: host,
     securityPath: `${root}/debian-security`,
-    udebSuite: media.lock.udebs.length > 0 ? udebSuite : distro.codename,
+    udebSuite,
     codename: distro.codename,
     timezone: recipe.timezone,
     packages: debianPackages(plan).join(' '),
@@ -146,11 +146,6 @@ const bootLoaders: Readonly<Record<Arch, Readonly<Record<string, string>>>> = {
     grubInstall: 'grub-install --target=arm64-efi --no-nvram --uefi-secure-boot --force-extra-removable',
   },
 };
-
-/** Quotes every value but those of these names, which are lines of the format itself. */
-function except(names: readonly string[], quote: Quote): Quote {
-  return (value, name) => (names.includes(name) ? value : quote(value, name));
-}
 
 /**
  * The installer's kernel arguments, then `---`, then those that d-i would hand on to the image (late.sh writes the

@@ -14,8 +14,9 @@ import {
 } from './image-files.ts';
 import { splitKeyboard } from './keyboard.ts';
 import { makePhotonPartitions } from './photon-disk.ts';
-import { callbackUrl, keyOfRepository, type RunFacts, seedUrl } from './run-facts.ts';
-import { fillTemplate, type Quote, readTemplate } from './template.ts';
+import { describeRpmRepository, makeRpmRepositoryFiles } from './rpm-repository.ts';
+import { callbackUrl, type RunFacts, seedUrl } from './run-facts.ts';
+import { except, fillTemplate, readTemplate } from './template.ts';
 import type { AnswerFileWriter } from './writer.ts';
 
 export const photonFileNames = ['ks.json'] as const;
@@ -121,15 +122,7 @@ export function photonMirrorPackages({ recipe, distro }: PhotonPlan): string[] {
 }
 
 function imageParts({ recipe }: PhotonPlan, run: RunFacts): readonly ImagePart[] {
-  const files = recipe.repositories.flatMap((repository): ImageFile[] => {
-    const { name } = repository;
-    const keyPath = `/etc/pki/rpm-gpg/RPM-GPG-KEY-${name}`;
-    const source = describeRepository(name, `${run.guestRoot}/repository-${name}`, keyPath);
-    return [
-      { path: keyPath, mode: '644', content: keyOfRepository(repository, run).trimEnd() },
-      { path: `/etc/yum.repos.d/${name}.repo`, mode: '644', content: source },
-    ];
-  });
+  const files = makeRpmRepositoryFiles({ recipe }, run);
   return [
     recipe.network === 'dhcp' ? dhcp : makeStaticNetwork(recipe.network, networkPath),
     ...(recipe.ntp.length > 0 ? [makeTimeServers(recipe.ntp)] : []),
@@ -157,19 +150,8 @@ const dhcp: ImagePart = {
 function buildRepositories({ distro, recipe }: PhotonPlan, run: RunFacts): readonly ImageFile[] {
   return distro.repositories.map(({ id, path }) => {
     const url = `${run.guestRoot}/packages/${path.replaceAll('{arch}', rpmArches[recipe.arch])}`;
-    return { path: `/tmp/kvmimg-repos/${id}.repo`, mode: '644', content: describeRepository(`kvmimg-${id}`, url) };
+    return { path: `/tmp/kvmimg-repos/${id}.repo`, mode: '644', content: describeRpmRepository(`kvmimg-${id}`, url) };
   });
-}
-
-/** The keys of the distribution's own are in RPM's database already. */
-function describeRepository(id: string, url: string, keyPath?: string): string {
-  const key = keyPath === undefined ? [] : [`gpgkey=file://${keyPath}`];
-  return [`[${id}]`, `name=${id}`, `baseurl=${url}`, 'enabled=1', 'gpgcheck=1', ...key].join('\n');
-}
-
-/** Quotes every value but those of these names, which are lines of the format itself. */
-function except(names: readonly string[], quote: Quote): Quote {
-  return (value, name) => (names.includes(name) ? value : quote(value, name));
 }
 
 /** As the installer joins them again: with a line break between two. */

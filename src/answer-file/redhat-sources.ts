@@ -1,16 +1,15 @@
 import type { PlanOf } from '../plan/plan-of.ts';
 import { rpmArches } from '../plan/planned-media.ts';
 import { quoteShellWord } from '../process/quote-command.ts';
-import type { ImageFile } from './image-files.ts';
 import { quoteKickstart } from './quote-kickstart.ts';
-import { keyOfRepository, type RunFacts } from './run-facts.ts';
+import { describeRpmRepository, rpmRepositoryPath } from './rpm-repository.ts';
+import type { RunFacts } from './run-facts.ts';
 
 export type RedhatPlan = PlanOf<'redhat', 'iso' | 'tree'>;
 
 /** Where dracut mounts the ISO that it has found stage 2 on; it stays there, and /run is the new system's too. */
 const isoFolder = '/run/install/repo';
 const keyFolder = '/etc/pki/rpm-gpg';
-const repositoryFolder = '/etc/yum.repos.d';
 
 interface Repository {
   readonly id: string;
@@ -41,27 +40,12 @@ export function renderSource(plan: RedhatPlan, run: RunFacts): string {
   return [source, ...repos].join('\n');
 }
 
-/**
- * The recipe's repositories as the image has them. They are no business of Anaconda, which does not check signatures:
- * what the recipe wants of them is installed by dnf, which does.
- */
-export function makeRepositoryFiles({ recipe }: RedhatPlan, run: RunFacts): readonly ImageFile[] {
-  return recipe.repositories.flatMap((repository): ImageFile[] => {
-    const { name } = repository;
-    const url = `${run.guestRoot}/repository-${name}`;
-    return [
-      { path: keyFile(name), mode: '644', content: keyOfRepository(repository, run).trimEnd() },
-      { path: repositoryFile(name), mode: '644', content: describeRepository(name, url, keyFile(name)) },
-    ];
-  });
-}
-
 /** Lines of shell that install the recipe's packages where it has repositories of its own; none where it has not. */
 export function renderRecipePackages(plan: RedhatPlan, run: RunFacts): string {
   const { repositories, packages } = plan.recipe;
   if (repositories.length === 0 || packages.length === 0) return '';
-  const own = findRepositories(plan, run).map(({ id, url }) => describeRepository(`kvmimg-install-${id}`, url));
-  const file = repositoryFile('kvmimg-install');
+  const own = findRepositories(plan, run).map(({ id, url }) => describeRpmRepository(`kvmimg-install-${id}`, url));
+  const file = rpmRepositoryPath('kvmimg-install');
   const names = ['kvmimg-install-*', ...repositories.map(({ name }) => name)];
   const command = [
     'dnf',
@@ -81,24 +65,5 @@ export function renderRecipePackages(plan: RedhatPlan, run: RunFacts): string {
     `rm -f ${file}`,
     'dnf -q clean all',
     '',
-  ].join('\n');
-}
-
-function keyFile(name: string): string {
-  return `${keyFolder}/RPM-GPG-KEY-${name}`;
-}
-
-function repositoryFile(name: string): string {
-  return `${repositoryFolder}/${name}.repo`;
-}
-
-function describeRepository(id: string, url: string, key?: string): string {
-  return [
-    `[${id}]`,
-    `name=${id}`,
-    `baseurl=${url}`,
-    'enabled=1',
-    'gpgcheck=1',
-    ...(key === undefined ? [] : [`gpgkey=file://${key}`]),
   ].join('\n');
 }

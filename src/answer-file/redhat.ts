@@ -7,9 +7,10 @@ import { splitKeyboard } from './keyboard.ts';
 import { quoteKickstart, quoteKickstartPackage } from './quote-kickstart.ts';
 import { diskOf, renderPartitions } from './redhat-disk.ts';
 import { makeConnection } from './redhat-network.ts';
-import { makeRepositoryFiles, type RedhatPlan, renderRecipePackages, renderSource } from './redhat-sources.ts';
+import { type RedhatPlan, renderRecipePackages, renderSource } from './redhat-sources.ts';
+import { makeRpmRepositoryFiles } from './rpm-repository.ts';
 import { callbackUrl, hostOf, type RunFacts, seedUrl } from './run-facts.ts';
-import { fillTemplate, type Quote, readTemplate } from './template.ts';
+import { except, fillTemplate, readTemplate } from './template.ts';
 import type { AnswerFileWriter } from './writer.ts';
 
 /** The answer file and the scripts that it fetches, by the name they are served under. */
@@ -102,7 +103,8 @@ function renderPost(plan: RedhatPlan, run: RunFacts, template: string): string {
 }
 
 function makeImageParts(plan: RedhatPlan, run: RunFacts): readonly ImagePart[] {
-  const files = makeRepositoryFiles(plan, run);
+  // No business of Anaconda, which does not check signatures: what is wanted of them is installed by dnf, which does.
+  const files = makeRpmRepositoryFiles(plan, run);
   return [
     makeConnection(plan.recipe.network),
     ...(plan.recipe.disk.layout === 'lvm' ? [lvmGrowth] : []),
@@ -141,11 +143,6 @@ function renderKeyboard(keyboard: string): string {
 function imageArguments({ recipe }: Pick<Plan, 'recipe'>): string {
   const { console } = machines[recipe.arch];
   return [...recipe.kernelArguments, 'console=tty0', `console=${console},115200`].join(' ');
-}
-
-/** Leaves values of these names as they are: they are lines that have been quoted already. */
-function except(names: readonly string[], quote: Quote): Quote {
-  return (value, name) => (names.includes(name) ? value : quote(value, name));
 }
 
 /**

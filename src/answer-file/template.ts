@@ -6,6 +6,11 @@ import { templateFolder } from '../package-root.ts';
 /** Makes of a value what stands for exactly that value in the format of the template. */
 export type Quote = (value: string, name: string) => string;
 
+/** Quotes every value but those of these names, which are lines of the format itself, quoted already. */
+export function except(names: readonly string[], quote: Quote): Quote {
+  return (value, name) => (names.includes(name) ? value : quote(value, name));
+}
+
 /**
  * Puts values in the place of each `{{name}}`, every one through `quote`.
  *

@@ -13,7 +13,7 @@ import {
 } from './image-files.ts';
 import { splitKeyboard } from './keyboard.ts';
 import { callbackUrl, hostOf, keyOfRepository, type RunFacts, seedUrl } from './run-facts.ts';
-import { fillTemplate, readTemplate } from './template.ts';
+import { except, fillTemplate, readTemplate } from './template.ts';
 import { makeStorageActions } from './ubuntu-storage.ts';
 import type { AnswerFileWriter } from './writer.ts';
 import { fillYamlTemplate, type YamlMap } from './yaml-template.ts';
@@ -128,9 +128,7 @@ function renderLateScript(plan: UbuntuPlan, run: RunFacts, template: string): st
   };
   // Its lines are quoted already.
   const values = { ...quoted, imageParts: imageParts.join('\n') };
-  return fillTemplate(template, values, (value, name) =>
-    name === 'imageParts' ? value : quoteScriptWord(value, name),
-  );
+  return fillTemplate(template, values, except(['imageParts'], quoteScriptWord));
 }
 
 /** What the recipe asks for beyond what late.sh always does. */

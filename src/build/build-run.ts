@@ -8,7 +8,7 @@ import { type AccelDecision, chooseAccel } from '../machine/accel/choose-accel.t
 import { findFirmware } from '../machine/firmware.ts';
 import { readQemuFacts } from '../machine/qemu-facts.ts';
 import { readPackageVersion } from '../package-root.ts';
-import { makeGuestNetwork } from '../plan/guest-network.ts';
+import { guestNetworkOf } from '../plan/guest-network.ts';
 import type { Plan } from '../plan/plan.ts';
 import { makeReuseRule } from '../plan/reuse.ts';
 import type { Progress } from '../progress/events.ts';
@@ -96,7 +96,7 @@ export async function startBuildRun(
     kvmimgVersion: readPackageVersion(),
     hardware: {
       ...{ arch, memoryBytes },
-      ...(plan.recipe.network === 'dhcp' ? {} : { guestNetwork: makeGuestNetwork(plan.recipe) }),
+      ...guestNetworkOf(plan.recipe),
       cpus: cpusFor(decision.accel, cpus),
       accel: decision.accel,
       cpuModel: decision.cpuModel,

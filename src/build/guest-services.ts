@@ -54,10 +54,11 @@ export async function startGuestServices(
   const local = new Map<string, Uint8Array | string>();
   let audience: Audience | undefined;
   let lastFailure: KvmimgError | undefined;
+  const upstreams = upstreamsOf(plan);
   const mirror = openMirrorCache({
     ...access,
     cacheDir: plan.cacheDir,
-    upstreams: upstreamsOf(plan),
+    upstreams,
     local,
     signal,
     // A large file takes its time; the guest that waits for it is not silent.
@@ -84,7 +85,7 @@ export async function startGuestServices(
     routes: [
       { prefix: 'seed', handle: ({ path }) => serveText(files.get(path.slice('seed/'.length))) },
       ...isoRoutes(plan, access, { scope, signal }),
-      ...Object.keys(upstreamsOf(plan)).map((prefix) => makeMirrorRoute(prefix, mirror, upstreamsOf(plan))),
+      ...Object.keys(upstreams).map((prefix) => makeMirrorRoute(prefix, mirror, upstreams)),
     ],
     onRequest: () => audience?.watched.sign(),
     onCallback: (name, body) => audience?.listener?.onCallback({ name, body }),

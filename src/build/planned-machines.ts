@@ -5,7 +5,7 @@ import { findFirmware } from '../machine/firmware.ts';
 import { makeMachinePaths } from '../machine/machine-paths.ts';
 import { cpuModelOf } from '../machine/machine-spec.ts';
 import { qemuArgs } from '../machine/qemu-args.ts';
-import { makeGuestNetwork } from '../plan/guest-network.ts';
+import { guestNetworkOf } from '../plan/guest-network.ts';
 import type { Plan } from '../plan/plan.ts';
 import { cpusFor, makeInstallMachine, makeProvisionMachine } from './machine-specs.ts';
 
@@ -36,7 +36,7 @@ export async function planMachines(plan: Plan): Promise<PlannedMachines> {
   const accel = await findCachedAccel({ choice: plan.accel, arch, binary, cacheDir: plan.cacheDir });
   const hardware = {
     ...{ arch, memoryBytes },
-    ...(plan.recipe.network === 'dhcp' ? {} : { guestNetwork: makeGuestNetwork(plan.recipe) }),
+    ...guestNetworkOf(plan.recipe),
     cpus: cpusFor(accel?.accel ?? 'tcg', cpus),
     accel: accel?.accel ?? 'tcg',
     cpuModel: accel?.cpuModel ?? cpuModelOf('tcg', arch),

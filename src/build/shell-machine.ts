@@ -14,7 +14,7 @@ import { chooseAccel } from '../machine/accel/choose-accel.ts';
 import { findFirmware } from '../machine/firmware.ts';
 import { startWatchedMachine, type WatchedMachine } from '../machine/machine-watch.ts';
 import { findQemu } from '../machine/qemu-facts.ts';
-import { makeGuestNetwork } from '../plan/guest-network.ts';
+import { guestNetworkOf } from '../plan/guest-network.ts';
 import { type AccelChoice, buildUserName } from '../plan/plan.ts';
 import { type BootRequest, bootImage } from '../verify/boot-image.ts';
 import { type BuildHardware, cpusFor, makeProvisionMachine } from './machine-specs.ts';
@@ -148,7 +148,7 @@ async function chooseHardware(
   const decision = await chooseAccel({ choice: accel, ...{ arch, binary, cacheDir, signal } });
   const hardware: BuildHardware = {
     ...{ arch, memoryBytes: memory },
-    ...(network === 'dhcp' ? {} : { guestNetwork: makeGuestNetwork({ network }) }),
+    ...guestNetworkOf({ network }),
     cpus: cpusFor(decision.accel, cpus),
     accel: decision.accel,
     cpuModel: decision.cpuModel,

@@ -38,6 +38,11 @@ export function makeGuestNetwork({ network }: Pick<Recipe, 'network'>): GuestNet
   };
 }
 
+/** The setting of a machine of the build: none where QEMU's own network will do. */
+export function guestNetworkOf(recipe: Pick<Recipe, 'network'>): { readonly guestNetwork?: GuestNetwork } {
+  return recipe.network === 'dhcp' ? {} : { guestNetwork: makeGuestNetwork(recipe) };
+}
+
 /** What is wrong with a static address: undefined when nothing is. */
 export function findNetworkProblem(network: Exclude<Recipe['network'], 'dhcp'>): string | undefined {
   const [address = '', prefixText = ''] = network.address.split('/');
