@@ -1,5 +1,6 @@
 import { KvmimgError } from '../../errors.ts';
-import { type InstallerCallback, type InstallerMessage, type InstallerVoice, serialTag } from './installer-voice.ts';
+import { type InstallerMessage, type InstallerVoice, serialTag } from './installer-voice.ts';
+import { findScriptFailure } from './known-failures.ts';
 
 /**
  * d-i's main menu items in the order of an install, what they do in plain words, and how far the install is when one
@@ -68,22 +69,11 @@ function isIdleLine(line: string): boolean {
   return /^\W*$/.test(line) || /1\*?installer.*2 shell.*4- ?log/.test(line);
 }
 
-/** The scripts of the answer file say with `<script>-end/<exit code>` how they have ended. */
-function findCallbackFailure({ name }: InstallerCallback): KvmimgError | undefined {
-  const status = /^(\w+)-end\/(\d+)$/.exec(name);
-  if (!status || status[2] === '0') return undefined;
-  return new KvmimgError({
-    code: 'installer-script',
-    message: `The ${status[1]} script of the answer file failed in the guest with exit code ${status[2]}.`,
-    hint: `Its commands and their output are the last lines of the installer's log. The script is preseed/${status[1]}.sh.`,
-  });
-}
-
 /** How Debian's installer speaks. */
 export const debianVoice: InstallerVoice = {
   readActivity,
   findFailure,
   findSerialFailure,
-  findCallbackFailure,
+  findCallbackFailure: (callback) => findScriptFailure(callback, 'preseed'),
   isIdleLine,
 };

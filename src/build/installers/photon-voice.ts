@@ -1,5 +1,6 @@
-import { KvmimgError } from '../../errors.ts';
+import type { KvmimgError } from '../../errors.ts';
 import type { InstallerCallback, InstallerMessage, InstallerVoice } from './installer-voice.ts';
+import { findKnownFailure, findScriptFailure, type KnownFailure, readLog, saidWith } from './known-failures.ts';
 
 /** Points of an install that its scripts tell, and how far it is then: a judgement, for no install was measured yet. */
 const points: Readonly<Record<string, { readonly activity: string; readonly fraction: number }>> = {
@@ -17,35 +18,13 @@ function readActivity({ tag, text }: InstallerMessage): { activity: string; frac
   return module === undefined ? undefined : { activity: `running its step ${module}` };
 }
 
-/** `callback/log/NAME` is a piece of a log, whose lines begin with the time. */
-function readCallback({ name, body }: InstallerCallback): readonly InstallerMessage[] {
-  if (Object.hasOwn(points, name)) return [{ tag: pointTag, text: name }];
-  const tag = /^log\/([\w.-]+)$/.exec(name)?.[1];
-  if (tag === undefined) return [];
-  const lines = body.split('\n').filter((line) => line.trim() !== '');
-  return lines.map((line) => ({ tag, text: line.replace(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ - /, '') }));
-}
-
-function findCallbackFailure({ name }: InstallerCallback): KvmimgError | undefined {
-  const status = /^postinstall-end\/(\d+)$/.exec(name)?.[1];
-  if (status === undefined || status === '0') return undefined;
-  return new KvmimgError({
-    code: 'installer-script',
-    message: `The postinstall script of the answer file failed in the guest with exit code ${status}.`,
-    hint: "Its commands and their output are the last lines of the installer's log. The script is photon/postinstall.sh.",
-  });
-}
-
-interface Failure {
-  readonly pattern: RegExp;
-  readonly code: string;
-  /** `$1` is the group of the pattern. */
-  readonly message: string;
-  readonly hint: string;
+function readCallback(callback: InstallerCallback): readonly InstallerMessage[] {
+  if (Object.hasOwn(points, callback.name)) return [{ tag: pointTag, text: callback.name }];
+  return readLog(callback, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ - /);
 }
 
 /** What the last line of Python's traceback says; the first pattern that matches. */
-const exceptions: readonly Failure[] = [
+const exceptions: readonly KnownFailure[] = [
   {
     pattern: /JSONDecodeError: (.*)/,
     code: 'installer-answer-file',
@@ -74,7 +53,7 @@ const exceptions: readonly Failure[] = [
 ];
 
 /** Lines that end an install without a traceback. */
-const endings: readonly Failure[] = [
+const endings: readonly KnownFailure[] = [
   {
     pattern: /LICENSE AGREEMENT|<Accept>/,
     code: 'installer-question',
@@ -95,25 +74,10 @@ const endings: readonly Failure[] = [
   },
 ];
 
-const evidenceLines = 20;
-
 function findSerialFailure(line: string, before: readonly string[]): KvmimgError | undefined {
-  const said = [...before.filter((earlier) => earlier.trim() !== '').slice(-evidenceLines), line];
   // Exceptions are told of in texts that are no end; after a traceback one is.
-  const failures = before.some((earlier) => earlier.includes('Traceback (most recent call last)'))
-    ? [...endings, ...exceptions]
-    : endings;
-  for (const { pattern, code, message, hint } of failures) {
-    const found = pattern.exec(line);
-    if (!found) continue;
-    return new KvmimgError({
-      code,
-      message: message.replace('$1', () => found[1] ?? ''),
-      hint,
-      evidence: [{ title: 'What the installer says', lines: said }],
-    });
-  }
-  return undefined;
+  const traced = before.some((earlier) => earlier.includes('Traceback (most recent call last)'));
+  return findKnownFailure([...endings, ...(traced ? exceptions : [])], line, saidWith(line, before));
 }
 
 /** How Photon's installer speaks: on the console, and home by its scripts. */
@@ -122,7 +86,7 @@ export const photonVoice: InstallerVoice = {
   findFailure: () => undefined,
   findSerialFailure,
   readCallback,
-  findCallbackFailure,
+  findCallbackFailure: (callback) => findScriptFailure(callback, 'photon'),
   resetsAfter: 'postinstall-end/0',
   isIdleLine: (line) => line.trim() === '',
 };

@@ -1,21 +1,14 @@
 import { KvmimgError } from '../../errors.ts';
 import type { InstallerCallback, InstallerMessage, InstallerVoice } from './installer-voice.ts';
+import { findKnownFailure, findScriptFailure, type KnownFailure, readLog, saidWith } from './known-failures.ts';
 import { readRedhatActivity } from './redhat-progress.ts';
-
-interface Failure {
-  readonly pattern: RegExp;
-  readonly code: string;
-  /** `$1` and so on are the groups of the pattern. */
-  readonly message: string;
-  readonly hint: string;
-}
 
 const showsWhy = 'Its log shows why: see the last lines.';
 const template = 'The template of the answer file is kickstart/redhat.ks.';
 const seeConsole = 'See the lines above it on the console.';
 
-/** What dracut says before stage 2 is there, and the kernel before that. */
-const bootFailures: readonly Failure[] = [
+/** What dracut says before stage 2 is there, and the kernel before that; of a panic the machine tells itself. */
+const bootFailures: readonly KnownFailure[] = [
   {
     pattern: /CPU does not support x86-64-v(\d)/,
     code: 'installer-cpu',
@@ -46,16 +39,10 @@ const bootFailures: readonly Failure[] = [
     message: 'The installer did not find what it boots from, and has stopped in an emergency shell.',
     hint: seeConsole,
   },
-  {
-    pattern: /Kernel panic - not syncing: (.*)/,
-    code: 'installer-panic',
-    message: "The installer's kernel panicked: $1",
-    hint: seeConsole,
-  },
 ];
 
 /** Of Anaconda itself. It prints the reason first, so that the lines above it belong to it. */
-const consoleFailures: readonly Failure[] = [
+const consoleFailures: readonly KnownFailure[] = [
   {
     pattern: /Please make a selection from the above|Please respond '?yes'? or '?no'?|Press ENTER to quit/,
     code: 'installer-question',
@@ -89,7 +76,7 @@ const consoleFailures: readonly Failure[] = [
 ];
 
 /** What stands above `The installer will now terminate.`, and which failure it is. */
-const reasons: readonly Failure[] = [
+const reasons: readonly KnownFailure[] = [
   {
     pattern: /reading the kickstart file/,
     code: 'installer-answer-file',
@@ -117,7 +104,7 @@ const reasons: readonly Failure[] = [
 ];
 
 /** Messages of its log that end an install. */
-const logFailures: readonly Failure[] = [
+const logFailures: readonly KnownFailure[] = [
   {
     pattern: /The following problem occurred on line (\d+) of the kickstart file/,
     code: 'installer-answer-file',
@@ -145,50 +132,20 @@ const logFailures: readonly Failure[] = [
 ];
 
 const terminates = /The installer will now terminate/;
-const evidenceLines = 20;
 
 function findFailure({ text }: InstallerMessage): KvmimgError | undefined {
-  return findIn(logFailures, text);
+  return findKnownFailure(logFailures, text);
 }
 
 function findSerialFailure(line: string, before: readonly string[]): KvmimgError | undefined {
-  const said = [...before.filter((earlier) => earlier.trim() !== '').slice(-evidenceLines), line];
-  if (terminates.test(line)) return findIn(reasons, said.join('\n'), said);
-  return findIn([...bootFailures, ...consoleFailures], line, said);
+  const said = saidWith(line, before);
+  if (terminates.test(line)) return findKnownFailure(reasons, said.join('\n'), said);
+  return findKnownFailure([...bootFailures, ...consoleFailures], line, said);
 }
 
-function findIn(failures: readonly Failure[], text: string, said?: readonly string[]): KvmimgError | undefined {
-  for (const { pattern, code, message, hint } of failures) {
-    const found = pattern.exec(text);
-    if (!found) continue;
-    return new KvmimgError({
-      code,
-      message: message.replace(/\$(\d)/g, (_, group: string) => found[Number(group)] ?? '').trimEnd(),
-      hint,
-      ...(said === undefined ? {} : { evidence: [{ title: 'What the installer says', lines: said }] }),
-    });
-  }
-  return undefined;
-}
-
-/** `callback/log/NAME` is a piece of a log; its lines begin with a time, a level and who says it. */
-function readCallback({ name, body }: InstallerCallback): readonly InstallerMessage[] {
-  const tag = /^log\/([\w.-]+)$/.exec(name)?.[1];
-  if (tag === undefined) return [];
-  const lines = body.split('\n').filter((line) => line.trim() !== '');
-  return lines.map((line) => ({ tag, text: line.replace(/^\d\d:\d\d:\d\d,\d+ /, '') }));
-}
-
-function findCallbackFailure({ name }: InstallerCallback): KvmimgError | undefined {
-  const status = /^post-end\/(\d+)$/.exec(name)?.[1];
-  if (status !== undefined && status !== '0') {
-    return new KvmimgError({
-      code: 'installer-script',
-      message: `The post script of the answer file failed in the guest with exit code ${status}.`,
-      hint: "Its commands and their output are the last lines of the installer's log. The script is kickstart/post.sh.",
-    });
-  }
-  if (name !== 'onerror' && name !== 'traceback') return undefined;
+function findCallbackFailure(callback: InstallerCallback): KvmimgError | undefined {
+  const ofScript = findScriptFailure(callback, 'kickstart');
+  if (ofScript || !['onerror', 'traceback'].includes(callback.name)) return ofScript;
   return new KvmimgError({ code: 'installer-error', message: 'The installer failed.', hint: showsWhy });
 }
 
@@ -202,7 +159,8 @@ export const redhatVoice: InstallerVoice = {
   readActivity: readRedhatActivity,
   findFailure,
   findSerialFailure,
-  readCallback,
+  // Their lines begin with a time, a level and who says it.
+  readCallback: (callback) => readLog(callback, /^\d\d:\d\d:\d\d,\d+ /),
   findCallbackFailure,
   saysLast: 'onerror',
   isIdleLine,

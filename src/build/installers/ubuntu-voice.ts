@@ -1,5 +1,13 @@
 import { KvmimgError } from '../../errors.ts';
 import type { InstallerCallback, InstallerMessage, InstallerVoice } from './installer-voice.ts';
+import {
+  findKnownFailure,
+  findScriptFailure,
+  type KnownFailure,
+  linesOf,
+  readLog,
+  saidWith,
+} from './known-failures.ts';
 
 /** Tag of the messages that stand for events of subiquity's webhook: `start: NAME: DESCRIPTION`. */
 const eventTag = 'subiquity';
@@ -26,7 +34,6 @@ const steps: readonly (readonly [name: RegExp, activity: string, fraction: numbe
 
 /** The callbacks of late.sh and error.sh are told apart from events by their names. */
 const eventsPoint = 'webhook';
-const logPoint = /^log\/([\w.-]+)$/;
 
 interface InstallerEvent {
   readonly name: string;
@@ -36,10 +43,9 @@ interface InstallerEvent {
 }
 
 /** One JSON object a request, as curtin's webhook reporter sends it. */
-function readCallback({ name, body }: InstallerCallback): readonly InstallerMessage[] {
-  const log = logPoint.exec(name)?.[1];
-  if (log !== undefined) return linesOf(body).map((text) => ({ tag: log, text }));
-  if (name !== eventsPoint) return [];
+function readCallback(callback: InstallerCallback): readonly InstallerMessage[] {
+  const { name, body } = callback;
+  if (name !== eventsPoint) return readLog(callback);
   const event = parseEvent(body);
   if (event === undefined) return [{ tag: eventTag, text: body.slice(0, 1_000) }];
   const { event_type, result, description } = event;
@@ -61,10 +67,6 @@ function isEvent(value: unknown): value is InstallerEvent {
   const { name, description, event_type, result } = value as Readonly<Record<string, unknown>>;
   const texts = [name, description, event_type];
   return texts.every((text) => typeof text === 'string') && (result === undefined || typeof result === 'string');
-}
-
-function linesOf(text: string): readonly string[] {
-  return text.split('\n').filter((line) => line.trim() !== '');
 }
 
 function readActivity({ tag, text }: InstallerMessage): { activity: string; fraction?: number } | undefined {
@@ -99,15 +101,8 @@ function findFailure({ tag, text }: InstallerMessage): KvmimgError | undefined {
   });
 }
 
-interface ConsoleFailure {
-  readonly pattern: RegExp;
-  readonly code: string;
-  readonly message: string;
-  readonly hint: string;
-}
-
 /** What stands on the console when nothing will go on by itself. */
-const consoleFailures: readonly ConsoleFailure[] = [
+const consoleFailures: readonly KnownFailure[] = [
   {
     pattern: /Continue with autoinstall\?/,
     code: 'installer-question',
@@ -145,12 +140,6 @@ const consoleFailures: readonly ConsoleFailure[] = [
     hint: 'The lines above show what it has not found. A broken ISO is the usual cause: compare its digest.',
   },
   {
-    pattern: /Kernel panic - not syncing/,
-    code: 'installer-boot',
-    message: "The installer's kernel has stopped with a panic.",
-    hint: 'With little memory its live system does not fit: set `memory` in the recipe to 4GiB.',
-  },
-  {
     pattern: /Out of memory: Killed process/,
     code: 'installer-memory',
     message: "The installer's machine has run out of memory.",
@@ -158,30 +147,14 @@ const consoleFailures: readonly ConsoleFailure[] = [
   },
 ];
 
-function findSerialFailure(line: string, before: readonly string[]): KvmimgError | undefined {
-  const failure = consoleFailures.find(({ pattern }) => pattern.test(line));
-  if (failure === undefined) return undefined;
-  const { code, message, hint } = failure;
-  const above = before.filter((earlier) => earlier.trim() !== '').slice(-15);
-  return new KvmimgError({ code, message, hint, evidence: [{ title: 'On the console', lines: [...above, line] }] });
-}
-
 /** `failed` comes from error.sh with the lines that tell the cause; `late-end/<exit code>` from late.sh. */
-function findCallbackFailure({ name, body }: InstallerCallback): KvmimgError | undefined {
-  if (name === 'failed') {
-    return new KvmimgError({
-      code: 'installer-error',
-      message: 'A step of the installer has failed.',
-      hint: "The installer's log has all that it wrote, and the logs of the live system at its end.",
-      evidence: [{ title: 'What the installer says', lines: linesOf(body) }],
-    });
-  }
-  const status = /^(\w+)-end\/(\d+)$/.exec(name);
-  if (!status || status[2] === '0') return undefined;
+function findCallbackFailure(callback: InstallerCallback): KvmimgError | undefined {
+  if (callback.name !== 'failed') return findScriptFailure(callback, 'autoinstall');
   return new KvmimgError({
-    code: 'installer-script',
-    message: `The ${status[1]} script of the answer file failed in the guest with exit code ${status[2]}.`,
-    hint: `Its commands and their output are the last lines of the installer's log. The script is autoinstall/${status[1]}.sh.`,
+    code: 'installer-error',
+    message: 'A step of the installer has failed.',
+    hint: "The installer's log has all that it wrote, and the logs of the live system at its end.",
+    evidence: [{ title: 'What the installer says', lines: linesOf(callback.body) }],
   });
 }
 
@@ -194,7 +167,7 @@ function isIdleLine(line: string): boolean {
 export const ubuntuVoice: InstallerVoice = {
   readActivity,
   findFailure,
-  findSerialFailure,
+  findSerialFailure: (line, before) => findKnownFailure(consoleFailures, line, saidWith(line, before)),
   readCallback,
   findCallbackFailure,
   isIdleLine,

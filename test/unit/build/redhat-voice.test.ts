@@ -71,12 +71,6 @@ describe('failures on the console', () => {
       'installer-boot',
       /emergency shell/,
     ],
-    [
-      '[    1.2] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00007f00',
-      [],
-      'installer-panic',
-      /panicked: Attempted/,
-    ],
     ['Please make a selection from the above: ', ['1) Report Bug'], 'installer-question', /stopped to ask/],
     [
       "Please make a selection from the above ['b' to begin installation, 'h' to help,",

@@ -136,7 +136,6 @@ describe('the console', () => {
     ['Unable to find a live file system on the network', 'installer-media'],
     ['(initramfs) ', 'installer-boot'],
     ['BusyBox v1.36.1 (Ubuntu 1:1.36.1-6ubuntu3) built-in shell (ash)', 'installer-boot'],
-    ['[    2.1] Kernel panic - not syncing: VFS: Unable to mount root fs', 'installer-boot'],
     ['[  120.3] Out of memory: Killed process 812 (python3.10)', 'installer-memory'],
   ])('%s', (line, code) => {
     const failure = ubuntuVoice.findSerialFailure(line, ['', 'the line above']);
