@@ -15,6 +15,11 @@ export const hurtPhases = [
 ] as const;
 export type HurtPhase = (typeof hurtPhases)[number] | 'start' | 'over' | 'unhurt';
 
+/** False of a build that was over before its moment came, and of two of which nobody was hurt. */
+export function isHurt(phase: HurtPhase): boolean {
+  return phase !== 'over' && phase !== 'unhurt';
+}
+
 /** The phase that a build says it is in: `[00:03] seal: Seal the image`. */
 export function phaseSaid(said: string): HurtPhase {
   const phase = [...said.matchAll(/^\[[\d:]+\] (media|install|provision|seal|verify|export): /gm)].at(-1)?.[1];

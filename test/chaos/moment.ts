@@ -21,12 +21,25 @@ export function isInstant({ phase }: Moment): boolean {
   return instants.includes(phase);
 }
 
+/**
+ * What a build now takes of its usual time: the host may be busier or freer than it was at the first build. Each build
+ * that was over too soon says less, each that was hurt a little more, so that about one in ten is over too soon.
+ */
+export interface Pace {
+  readonly share: number;
+  readonly next: (isOver: boolean) => Pace;
+}
+
+export function makePace(share = 1): Pace {
+  return { share, next: (isOver) => makePace(Math.min(3, Math.max(0.1, share * (isOver ? 0.85 : 1.02)))) };
+}
+
 /** Half of the moments lie anywhere in a build's usual time, half in each phase in turn, for some take milliseconds. */
-export function chooseMoment(random: Random, run: number, usual: UsualTimes, startsAt: string): Moment {
+export function chooseMoment(random: Random, run: number, usual: UsualTimes, pace: Pace, startsAt: string): Moment {
   const phase = hurtPhases[run % hurtPhases.length] ?? 'install';
-  if (random.chance(0.5)) return { phase, delayMs: random.fraction() * usualMs(phase, usual) };
+  if (random.chance(0.5)) return { phase, delayMs: random.fraction() * pace.share * usualMs(phase, usual) };
   const [over, skipped] = [usual.get('over') ?? 0, (usual.get(startsAt) ?? 0) - (usual.get('install') ?? 0)];
-  return { phase: 'start', delayMs: random.fraction() * 0.85 * (over - Math.max(0, skipped)) };
+  return { phase: 'start', delayMs: random.fraction() * 0.85 * pace.share * (over - Math.max(0, skipped)) };
 }
 
 /** Steps that are moments themselves are hurt within milliseconds of their beginning. */

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { openLayerStore } from '../../src/layer/store.ts';
 import type { FakeSite, RunningBuild } from '../fake/fake-site.ts';
-import type { HurtPhase } from './build-phase.ts';
+import { type HurtPhase, isHurt } from './build-phase.ts';
 import { damageSomething } from './damage.ts';
 import { chooseHurt, hurtBuild, untilEnded } from './hurt.ts';
-import { chooseMoment, isInstant, phaseSaidTimes, type UsualTimes } from './moment.ts';
+import { chooseMoment, isInstant, makePace, type Pace, phaseSaidTimes, type UsualTimes } from './moment.ts';
 import type { Random } from './random.ts';
 import type { FillableDisk } from './small-disk.ts';
 import { changeVariant, firstVariant, journalAfterInstall, type Variant, writeVariant } from './variant.ts';
@@ -20,22 +20,30 @@ const runsBetweenPrunes = 10;
 export interface SiteRuns {
   readonly site: FakeSite;
   readonly random: Random;
+  /** That are hurt; what is over before its moment comes is checked, too, and not counted. */
   readonly runs: number;
   /** Of the cache, where it can be filled. */
   readonly disk?: FillableDisk | undefined;
 }
 
-/** A sequence of builds at one site, each hurt and then done again undisturbed. Gives what phase each was hurt in. */
+/**
+ * A sequence of builds at one site, each hurt and then done again undisturbed.
+ * @returns What phase each was hurt in; more than `runs`, for some were over too soon.
+ */
 export async function runChaos({ site, random, runs, disk }: SiteRuns): Promise<readonly HurtPhase[]> {
   const usual = await measureUsual(site);
   const [installed = ''] = await site.journalOf(join(site.outDir, 'web.raw'));
   const phases: HurtPhase[] = [];
-  let variant = firstVariant;
-  for (let run = 0; run < runs; run++) {
+  let [variant, pace, hurt] = [firstVariant, makePace(), 0];
+  for (let run = 0; hurt < runs; run++) {
+    if (run > 2 * runs) throw new Error(`Of ${run} builds only ${hurt} could be hurt before they were over.`);
     variant = changeVariant(variant, random, run);
     const story: string[] = [`run ${run} of ${variant.texts.join(', ')} to ${variant.formats.join(', ')}`];
     try {
-      phases.push(await runOnce({ site, random, variant, run, disk, usual, story }));
+      const phase = await runOnce({ site, random, variant, run, disk, usual, pace, story });
+      phases.push(phase);
+      pace = pace.next(phase === 'over');
+      if (isHurt(phase)) hurt++;
       await checkResult(site, [installed, ...journalAfterInstall(variant)], variant);
     } catch (error) {
       throw new Error(`${story.join('\n')}\n\n${error instanceof Error ? error.message : String(error)}`, {
@@ -54,15 +62,16 @@ interface Run {
   /** Of the cache, where it can be filled. */
   readonly disk?: FillableDisk | undefined;
   readonly usual: UsualTimes;
+  readonly pace: Pace;
   /** What was done, for the report of a failure. */
   readonly story: string[];
 }
 
-async function runOnce({ site, random, variant, run, disk, usual, story }: Run): Promise<HurtPhase> {
+async function runOnce({ site, random, variant, run, disk, usual, pace, story }: Run): Promise<HurtPhase> {
   const subject = await writeVariant(site, variant);
   const damageAt = random.weighted({ never: 60, before: 20, between: 20 });
   const isAnew = random.chance(0.12);
-  const moment = chooseMoment(random, run, usual, isAnew ? 'install' : 'provision');
+  const moment = chooseMoment(random, run, usual, pace, isAnew ? 'install' : 'provision');
   const hurt = isInstant(moment) ? 'kill kvmimg' : chooseHurt(random, disk !== undefined);
   const args = ['--force', ...(isAnew || moment.phase === 'install' ? ['--no-cache'] : [])];
   const slackBytes = random.below(2 ** 19);
