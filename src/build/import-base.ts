@@ -4,6 +4,7 @@ import { type DiskInfo, readDiskInfo } from '../disk/disk-info.ts';
 import { convertDisk } from '../disk/qemu-img.ts';
 import { KvmimgError } from '../errors.ts';
 import { withScope } from '../lifecycle/scope.ts';
+import { openDigestMemory } from '../media/digest-memory.ts';
 import { buildUserName } from '../plan/plan.ts';
 import { formatSize } from '../recipe/quantities.ts';
 import { type BootRequest, bootImage, waitForFirstBoot } from '../verify/boot-image.ts';
@@ -33,7 +34,8 @@ export function importBase(run: BuildRun, imagePath: string, clock: PhaseClock):
     const overlay = { path: join(bootDir, 'overlay.qcow2'), format: 'qcow2' as const };
     const destination = { path: join(folder, 'disk.qcow2'), format: 'qcow2' as const };
     await convertDisk({ source: overlay, destination }, { signal: run.signal });
-    await checkUnchanged(run.plan, imagePath);
+    // A large file, which the next plan need not read again.
+    await checkUnchanged(run.plan, imagePath, openDigestMemory(run.plan.cacheDir));
     return { folder, facts: {}, seconds: Math.round((performance.now() - startMs) / 100) / 10 };
   });
 }

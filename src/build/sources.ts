@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { KvmimgError } from '../errors.ts';
 import type { Sources } from '../guest/elements.ts';
+import type { DigestMemory } from '../media/digest-memory.ts';
 import type { Plan } from '../plan/plan.ts';
 import { digestFile } from '../recipe/sources.ts';
 
@@ -18,9 +19,10 @@ export async function loadSources(plan: Plan): Promise<Sources> {
 }
 
 /** @throws KvmimgError `source-changed` */
-export async function checkUnchanged(plan: Plan, path: string): Promise<void> {
+export async function checkUnchanged(plan: Plan, path: string, memory?: DigestMemory): Promise<void> {
   const planned = plan.sources.find((source) => source.path === path)?.sha256;
-  if ((await digestFile(path)) === planned) return;
+  const read = memory === undefined ? await digestFile(path) : (await memory.read(path, 'sha256')).hex;
+  if (read === planned) return;
   throw new KvmimgError({
     code: 'source-changed',
     message: `${path} has changed since the build was planned.`,

@@ -23,7 +23,7 @@ export async function build(
   context: CommandContext,
 ): Promise<CommandStatus> {
   const { output, signal } = context;
-  const requests = subjects.map((subject) => makeRecipeRequest(subject, flags, context.cwd));
+  const requests = subjects.map((subject) => makeRecipeRequest(subject, flags, context));
   const plans = await resolvePlans(requests, makePlanOptions(flags, context), { checksHost: true });
   if (plans.length > 1 && flags.keepOnFailure) {
     const message = 'keeps the machine of one build, and these are several';

@@ -20,7 +20,7 @@ export async function printPlans(
   context: CommandContext,
 ): Promise<CommandStatus> {
   const { output } = context;
-  const requests = subjects.map((subject) => makeRecipeRequest(subject, flags, context.cwd));
+  const requests = subjects.map((subject) => makeRecipeRequest(subject, flags, context));
   const plans = await resolvePlans(requests, makePlanOptions(flags, context), { checksHost: true });
   const explained = await Promise.all(plans.map((plan) => explainPlan(plan, context.signal)));
   if (flags.json) output.print(JSON.stringify(plans.length === 1 ? explained[0] : explained, undefined, 2));

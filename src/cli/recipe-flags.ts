@@ -1,11 +1,14 @@
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
+import { findCacheDir } from '../host/cache-dir.ts';
+import { openDigestMemory } from '../media/digest-memory.ts';
 import type { RecipeRequest } from '../recipe/load.ts';
 import type { Override } from '../recipe/overrides.ts';
 import type { Path } from '../recipe/path.ts';
 import { recipeFields } from '../recipe/schema.ts';
 import { unwrap } from '../recipe/schema-tree.ts';
-import { namesFile, resolveFile } from '../recipe/sources.ts';
+import { digestFile, namesFile, resolveFile } from '../recipe/sources.ts';
+import type { CommandContext } from './command-context.ts';
 
 /** A setting of the recipe that has a flag of its own. */
 interface RecipeFlag {
@@ -32,8 +35,13 @@ export function addSetFlag(command: Command): void {
   command.option('--set <path=value>', 'one setting of the recipe, the value in YAML; may be repeated', collect);
 }
 
-/** What the flags say about the recipe. */
-export function makeRecipeRequest(subject: string, values: RecipeFlagValues, cwd: string): RecipeRequest {
+/** What the flags say about the recipe. An ISO or image that an earlier build has read is not read again. */
+export function makeRecipeRequest(
+  subject: string,
+  values: RecipeFlagValues,
+  { cwd, env }: Pick<CommandContext, 'cwd' | 'env'>,
+): RecipeRequest {
+  const memory = openDigestMemory(findCacheDir(env));
   const flags = recipeFlags().flatMap(({ path, option, isList, isFile }): Override[] => {
     const text = values[option.attributeName()];
     if (typeof text !== 'string') return [];
@@ -41,7 +49,13 @@ export function makeRecipeRequest(subject: string, values: RecipeFlagValues, cwd
     const value = isList ? text.split(',').map((part) => part.trim()) : word;
     return [{ path, value, place: option.long ?? option.flags }];
   });
-  return { subject, flags, sets: values.set ?? [], cwd };
+  return {
+    subject,
+    flags,
+    sets: values.set ?? [],
+    cwd,
+    digestFile: async (path) => (await memory.find(path, 'sha256')) ?? digestFile(path),
+  };
 }
 
 /** For flags that may be repeated. */

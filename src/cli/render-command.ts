@@ -27,7 +27,7 @@ export async function renderAnswerFile(
   context: CommandContext,
 ): Promise<CommandStatus> {
   const options = makePlanOptions({ accel: 'auto', output: '.', cache: true }, context);
-  const request = makeRecipeRequest(subject, flags, context.cwd);
+  const request = makeRecipeRequest(subject, flags, context);
   const plan = await resolvePlan(request, options, { checksHost: false });
   const { fileNames } = writers[plan.distro.family];
   const name = flags.file ?? fileNames[0] ?? '';

@@ -18,6 +18,8 @@ type Entry = z.output<typeof entrySchema>;
 
 /** Remembers what large files hold that have not changed since they were read: `<cacheDir>/media-digests.json`. */
 export interface DigestMemory {
+  /** The digest of a file that is as it was when it was read; writes nothing. */
+  readonly find: (path: string, algorithm: DigestAlgorithm) => Promise<string | undefined>;
   /** What a file holds, read through only where that is not known. @throws the signal's reason */
   readonly read: (path: string, algorithm: DigestAlgorithm, options?: ReadOptions) => Promise<ReadContent>;
   /** Takes note of what a file is known to hold. */
@@ -37,11 +39,17 @@ export function openDigestMemory(cacheDir: string): DigestMemory {
     // Two processes may overwrite each other's entry; then a file is read once more.
     await writeSmallFile(memoryPath, `${JSON.stringify({ version: 1, files }, undefined, 1)}\n`);
   };
+  const findEntry = async (path: string, state: string): Promise<Entry | undefined> =>
+    (await readEntries(memoryPath)).find((entry) => entry.path === path && entry.state === state);
   return {
+    find: async (givenPath, algorithm) => {
+      const path = resolve(givenPath);
+      return (await findEntry(path, await readState(path)))?.[algorithm];
+    },
     read: async (givenPath, algorithm, options) => {
       const path = resolve(givenPath);
       const state = await readState(path);
-      const known = (await readEntries(memoryPath)).find((entry) => entry.path === path && entry.state === state);
+      const known = await findEntry(path, state);
       const hex = known?.[algorithm];
       if (known !== undefined && hex !== undefined) return { algorithm, hex, sizeBytes: known.sizeBytes };
       const content = await readContent(path, algorithm, options);

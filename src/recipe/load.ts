@@ -17,7 +17,7 @@ import {
 import { applyOverrides, type Override, parseSet } from './overrides.ts';
 import { findValue, formatPath, isWithin, type Path } from './path.ts';
 import type { RecipeSettings } from './schema.ts';
-import { readSources, type SourceFile } from './sources.ts';
+import { type DigestFile, digestFile, readSources, type SourceFile } from './sources.ts';
 import { distinctProblems, toProblems, validateRecipe } from './validate.ts';
 
 /** What the user says on the command line about the recipe. */
@@ -30,6 +30,8 @@ export interface RecipeRequest {
   readonly sets?: readonly string[];
   /** Folder that paths on the command line are relative to. */
   readonly cwd: string;
+  /** How files that the recipe names are read, when not from their first byte to the last. */
+  readonly digestFile?: DigestFile;
 }
 
 export interface LoadedRecipe {
@@ -90,7 +92,7 @@ async function loadVariants(request: RecipeRequest): Promise<Loaded> {
   const { variants, issues } = makeVariants(found);
   const loaded: LoadedVariant[] = [];
   // One after the other, for each reads the files that its steps name.
-  for (const variant of variants) loaded.push(await loadVariant(said, variant));
+  for (const variant of variants) loaded.push(await loadVariant(said, variant, request.digestFile ?? digestFile));
   const commonProblems = [
     ...parsedSets.flatMap((parsed) => ('problem' in parsed ? [parsed.problem] : [])),
     ...problems,
@@ -136,13 +138,13 @@ interface LoadedVariant {
   readonly loaded: LoadedRecipe;
 }
 
-async function loadVariant(said: Said, variant: Variant): Promise<LoadedVariant> {
+async function loadVariant(said: Said, variant: Variant, digest: DigestFile): Promise<LoadedVariant> {
   const { data, problems } = applyOverrides(said.data, [...makeOverrides(variant, said.placeOf), ...said.overrides]);
   const placeOf: PlaceOf = (path, at) =>
     said.overrides.findLast((override) => isWithin(path, override.path))?.place ??
     said.placeOf(findSource({ data: said.data, variant, path, at }), at);
   const checked = validateRecipe(data);
-  const { sources, issues } = await readSources(data, said.dir);
+  const { sources, issues } = await readSources(data, said.dir, digest);
   const name = nameVariant(data, variant);
   const allProblems = [
     ...problems,

@@ -48,6 +48,7 @@ export function resolveFile(folder: string, name: string): string {
 export async function readSources(
   data: unknown,
   recipeDir: string,
+  digest: DigestFile = digestFile,
 ): Promise<{ readonly sources: readonly SourceFile[]; readonly issues: readonly RecipeIssue[] }> {
   const sources = new Map<string, SourceFile>();
   const issues: RecipeIssue[] = [];
@@ -57,7 +58,7 @@ export async function readSources(
         issues.push({ path, message: 'must be a file on this machine, not a URL' });
       }
       if (!namesFile(value)) continue;
-      const outcome = await readSource(value, resolveFile(recipeDir, value));
+      const outcome = await readSource(value, resolveFile(recipeDir, value), digest);
       if (typeof outcome === 'string') issues.push({ path, message: outcome });
       else sources.set(value, outcome);
     }
@@ -65,17 +66,20 @@ export async function readSources(
   return { sources: [...sources.values()], issues };
 }
 
-async function readSource(source: string, path: string): Promise<SourceFile | string> {
+async function readSource(source: string, path: string, digest: DigestFile): Promise<SourceFile | string> {
   try {
     const stats = await stat(path);
     if (!stats.isFile()) return `${path} is not a file`;
-    return { source, path, sha256: await digestFile(path), sizeBytes: stats.size };
+    return { source, path, sha256: await digest(path), sizeBytes: stats.size };
   } catch (error) {
     return systemErrorCode(error) === 'ENOENT' ? `there is no file ${path}` : `cannot be read: ${messageOf(error)}`;
   }
 }
 
-/** SHA-256 of a file of any size, in hexadecimal. */
+/** Gives the SHA-256 of a file of any size, in lower-case hexadecimal. */
+export type DigestFile = (path: string) => Promise<string>;
+
+/** Reads the file through. */
 export async function digestFile(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const piece of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(piece);

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../../src/cli/run-cli.ts';
 import { listDistroIds } from '../../../src/distro/catalogue.ts';
+import { sha256Of } from '../../../src/media/digest.ts';
+import { openDigestMemory } from '../../../src/media/digest-memory.ts';
 
 let cwd: string;
 beforeEach(async () => {
@@ -154,6 +156,22 @@ describe('plan', () => {
     expect(out).toMatch(/^name: {6}debian-13\ndistro: {4}Debian 13 \(trixie\) for amd64\ninstaller: 13\.\d/);
     expect(out).toMatch(/^install: will run, because no layer of it is in the cache$/m);
     expect(out).toMatch(/^provision\[0\] \(packages jq\): will run, because install runs$/m);
+  });
+
+  it('does not read an ISO again that an earlier build has read', async () => {
+    const path = join(cwd, 'big.iso');
+    await writeFile(path, 'first');
+    const planned = async () => {
+      const { out } = await kvmimg('plan', 'ubuntu-2404', '--iso', 'big.iso', '--json');
+      return JSON.parse(out).plan.sources[0].sha256;
+    };
+    expect(await planned()).toBe(sha256Of('first'));
+    expect(await readdir(cwd)).toEqual(['big.iso']);
+    const noted = { algorithm: 'sha256', hex: 'ab'.repeat(32), sizeBytes: 5 } as const;
+    await openDigestMemory(join(cwd, 'cache')).remember(path, noted);
+    expect(await planned()).toBe(noted.hex);
+    await writeFile(path, 'other');
+    expect(await planned()).toBe(sha256Of('other'));
   });
 });
 

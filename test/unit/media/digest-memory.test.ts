@@ -65,6 +65,15 @@ describe('the memory of digests', () => {
     expect((await readAgain()).hex).toBe(sha256Of('other'));
   });
 
+  it('gives what is known without reading or noting anything', async () => {
+    const find = () => openDigestMemory(fixture.cacheDir).find(path, 'sha256');
+    expect(await find()).toBeUndefined();
+    expect((await readAgain()).readBytes).toBe(5);
+    expect(await find()).toBe(sha256Of('first'));
+    await writeFile(path, 'other');
+    expect(await find()).toBeUndefined();
+  });
+
   it('reads again where the memory is damaged', async () => {
     await readAgain();
     const memoryPath = join(fixture.cacheDir, 'media-digests.json');
