@@ -7,6 +7,7 @@ import type { Scope } from '../lifecycle/scope.ts';
 import { registerKill } from '../lifecycle/signals.ts';
 import { endLeftoverProcesses } from './leftover-processes.ts';
 import { isOwnerAlive, makeOwner, parseOwner, readOwnerText, showLife } from './owner.ts';
+import { removeSocketFolders } from './socket-folder.ts';
 
 /**
  * A folder of this process alone, mode 0700: `<root>/work/<16 hex digits>/`, with `owner.json` from the first moment.
@@ -56,7 +57,9 @@ export async function sweepWorkDirs(root: string): Promise<SweepResult> {
         continue;
       }
       if (!(await isLeftover(path))) continue;
-      endedPids.push(...(await endLeftoverProcesses(`/work/${name.replace(/\..*/, '')}/`)));
+      const id = name.replace(/\..*/, '');
+      endedPids.push(...(await endLeftoverProcesses(`/work/${id}/`)));
+      await removeSocketFolders(id);
       if (await removeOnce(path)) removed.push(path);
     } catch (error) {
       failed.push({ path, reason: messageOf(error) });

@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { compileSources } from '../../../fixtures/compile.ts';
+import { makeSocketFolder } from '../../../src/host/socket-folder.ts';
 import { makeWorkDir, sweepWorkDirs } from '../../../src/host/work-dirs.ts';
 import { Scope } from '../../../src/lifecycle/scope.ts';
 import { importLine, killHard, readLine, startChild } from './child-program.ts';
@@ -66,6 +68,24 @@ describe('sweepWorkDirs', () => {
     expect(await sweepWorkDirs(root)).toEqual({ removed: [dead.path], endedPids: [], failed: [] });
     expect((await stat(alive.path)).isDirectory()).toBe(true);
     await killHard(alive.child);
+  });
+
+  it('removes the folder of sockets that it has elsewhere, for their paths must be short', async () => {
+    const workDir = join(root, 'work', randomBytes(8).toString('hex'));
+    const kept = new Scope();
+    const [socketDir, other] = await Promise.all(
+      [workDir, join(root, 'work', randomBytes(8).toString('hex'))].map((path) =>
+        makeSocketFolder(join(path, 'long'.repeat(30)), 10, kept),
+      ),
+    );
+    await mkdir(workDir, { recursive: true });
+    const before = Date.now() / 1000 - 61;
+    await utimes(workDir, before, before);
+    expect(await sweepWorkDirs(root)).toMatchObject({ removed: [workDir], failed: [] });
+    await expect(stat(socketDir ?? '')).rejects.toThrow('ENOENT');
+    expect((await stat(other ?? '')).isDirectory()).toBe(true);
+    await kept.close();
+    await expect(stat(other ?? '')).rejects.toThrow('ENOENT');
   });
 
   it('leaves alone what is being made just now, for a minute', async () => {
