@@ -17,6 +17,7 @@ import type { HostPool } from './host-pool.ts';
 import {
   type BuildFacts,
   type BuiltFile,
+  installFactsSchema,
   makeManifest,
   sealFactsSchema,
   type UsedLayer,
@@ -157,6 +158,9 @@ async function exportOnce(run: BuildRun, { chain, verified, sealed }: Finished, 
       seconds: clock.seconds(),
       boots: run.bootCount(),
       layers: [...chain, ...(verified ? [verified] : [])].map(usedLayer),
+      media: installFactsSchema.parse(
+        chain.find(({ layer }) => layer.record.phase === 'install')?.layer.record.facts ?? {},
+      ).media,
       packages: sealFactsSchema.parse(sealed.record.facts).packages,
       mirror: run.services.mirrorStats(),
       fetchedBytes: run.access.http.receivedBytes(),

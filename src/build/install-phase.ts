@@ -22,7 +22,7 @@ import type { PhaseClock, Tell } from './phase-clock.ts';
  */
 export async function install(run: BuildRun, clock: PhaseClock): Promise<LayerProduct> {
   const installer = installers[run.plan.distro.family];
-  const makeBoot = await clock.run('media', "Fetch the installer's files", async (tell) => {
+  const { files: media, makeBoot } = await clock.run('media', "Fetch the installer's files", async (tell) => {
     tell('asking the mirror');
     await run.services.checkMirrors();
     const onProgress = (done: number, total: number | undefined): void =>
@@ -38,7 +38,8 @@ export async function install(run: BuildRun, clock: PhaseClock): Promise<LayerPr
     await runInstaller(run, { makeBoot: () => makeBoot(keys), diskPath, tell });
   });
   const { media: mediaSeconds = 0, install: installSeconds = 0 } = clock.seconds();
-  return { folder, facts: {}, seconds: Math.round((mediaSeconds + installSeconds) * 10) / 10 };
+  const facts = { media: media.map((file) => ({ ...file })) };
+  return { folder, facts, seconds: Math.round((mediaSeconds + installSeconds) * 10) / 10 };
 }
 
 interface InstallParts {

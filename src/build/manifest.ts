@@ -2,6 +2,7 @@ import { open, rename, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { z } from 'zod';
 import type { LayerRecord } from '../layer/store.ts';
+import type { DigestedFile } from '../media/digest.ts';
 import type { MirrorStats } from '../media/mirror-stats.ts';
 import type { DeliveredEntry } from '../plan/delivered.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -15,6 +16,13 @@ const installedPackage = z.strictObject({ name: z.string(), version: z.string(),
 export type InstalledPackage = z.output<typeof installedPackage>;
 /** The facts that a seal layer keeps. */
 export const sealFactsSchema = z.strictObject({ packages: z.array(installedPackage) });
+
+const mediaFile = z.union([
+  z.strictObject({ file: z.string(), sha256: z.string() }),
+  z.strictObject({ file: z.string(), sha512: z.string() }),
+]);
+/** The facts that an install layer keeps. */
+export const installFactsSchema = z.object({ media: z.array(mediaFile).default([]) });
 
 /** A layer that the image stands on. */
 export type UsedLayer = Pick<LayerRecord, 'title' | 'key' | 'id' | 'createdAt' | 'seconds'> & {
@@ -35,6 +43,8 @@ export interface BuildFacts {
   /** Guests that this build has started. */
   readonly boots: number;
   readonly layers: readonly UsedLayer[];
+  /** What the installer was started from; nothing where the image stands on one of the user's. Packages are in `packages`. */
+  readonly media: readonly DigestedFile[];
   readonly packages: readonly InstalledPackage[];
 }
 

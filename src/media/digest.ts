@@ -45,6 +45,13 @@ export function nameDigest(known: KnownDigest): NamedDigest {
   return { algorithm: 'sha512', hex: known.sha512 };
 }
 
+/** A file and what it was found to hold, as a manifest has it. */
+export type DigestedFile = KnownDigest & { readonly file: string };
+
+export function describeContent(file: string, { algorithm, hex }: NamedDigest): DigestedFile {
+  return algorithm === 'sha256' ? { file, sha256: hex } : { file, sha512: hex };
+}
+
 interface MaybeDigest {
   readonly sha256?: string | undefined;
   readonly sha512?: string | undefined;

@@ -9,15 +9,16 @@ afterAll(() => site.close());
 
 describe("a build with a family's tiny installer", () => {
   it.each([
-    ['ubuntu', 'from the ISO of a --media folder', [], 'preparing'],
-    ['redhat', "from a mirror's tree", [], 'reading the answer file'],
-    ['redhat', 'from an ISO', ['--set', 'installer.from=iso'], 'reading the answer file'],
-    ['photon', 'from its ISO, whose end is a reset', [], 'partitioning and installing packages'],
-  ] as const)('installs: %s, %s', async (family, _, flags, activity) => {
-    const { exitCode, said, disk, fetched } = await site.build(family, 'installs', ...flags);
+    ['ubuntu', 'from the ISO of a --media folder', [], 'preparing', /\.iso$/],
+    ['redhat', "from a mirror's tree", [], 'reading the answer file', /^vmlinuz initrd\.img install\.img$/],
+    ['redhat', 'from an ISO', ['--set', 'installer.from=iso'], 'reading the answer file', /\.iso$/],
+    ['photon', 'from its ISO, whose end is a reset', [], 'partitioning and installing packages', /\.iso$/],
+  ] as const)('installs: %s, %s', async (family, _, flags, activity, from) => {
+    const { exitCode, said, disk, media, fetched } = await site.build(family, 'installs', ...flags);
     expect(exitCode, said).toBe(0);
     expect(said).toContain(`install: ${activity}`);
     expect(disk).toBe(`tiny-installer: ${family} on vda`);
+    expect(media.join(' ')).toMatch(from);
     // Of a tree once, before the guest asks for it.
     expect(fetched.filter((path) => path.endsWith('install.img'))).toHaveLength(
       activity === 'reading the answer file' && flags.length === 0 ? 1 : 0,

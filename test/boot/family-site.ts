@@ -1,7 +1,8 @@
 import { cp, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { parse, stringify } from 'yaml';
+import { installFactsSchema } from '../../src/build/manifest.ts';
 import { Scope } from '../../src/lifecycle/scope.ts';
 import { type RunResult, run } from '../../src/process/run.ts';
 import { startAnswerServer } from './answer-server.ts';
@@ -22,6 +23,8 @@ export interface FamilyBuild {
   readonly said: string;
   /** What the installer has written to the disk of the layer; undefined where there is none. */
   readonly disk: string | undefined;
+  /** Names of the boot media that the layer tells of. */
+  readonly media: readonly string[];
   /** The files of the failure report, by name. */
   readonly report: Readonly<Record<string, string>>;
   /** Requests of the guest for what a mirror would have. */
@@ -132,8 +135,17 @@ async function describe(
   const report = await Promise.all(
     logs.map(async (file) => [file, await readFile(join(reports, name ?? '', file), 'utf8')] as const),
   );
-  const disk = exitCode === 0 ? await readDisk(folder, stdout.trim()) : undefined;
-  return { exitCode, said: stderr, disk, report: Object.fromEntries(report) };
+  const isDone = exitCode === 0;
+  const disk = isDone ? await readDisk(folder, stdout.trim()) : undefined;
+  const media = isDone ? await readMediaOfLayer(stdout.trim()) : [];
+  return { exitCode, said: stderr, disk, media, report: Object.fromEntries(report) };
+}
+
+/** Names of the files that the layer says its installer was started from; each must have a digest. */
+async function readMediaOfLayer(layerPath: string): Promise<string[]> {
+  const { facts } = JSON.parse(await readFile(join(dirname(layerPath), 'layer.json'), 'utf8'));
+  const { media } = installFactsSchema.parse(facts);
+  return media.map((file) => basename(file.file));
 }
 
 /** The tiny installer writes who it was to 1 MiB of the disk that it has found. */

@@ -86,6 +86,10 @@ describe('a build after a build', { timeout: timeoutMs }, () => {
     expect(again.boots).toBe(0);
     const manifest = JSON.parse(await readFile(join(site.outDir, 'web.manifest.json'), 'utf8'));
     expect(manifest.files.map(({ file }: { readonly file: string }) => file).sort()).toEqual(['web.qcow2', 'web.raw']);
+    const { kernel, initrd } = manifest.plan.media.lock;
+    expect(manifest.media).toEqual(
+      [kernel, initrd].map(({ member, sha256 }: Record<string, string>) => ({ file: member, sha256 })),
+    );
   });
 
   it('with another answer to the installer runs it all again, and plan says so before', async () => {

@@ -1,3 +1,5 @@
+import { basename } from 'node:path';
+import { type DigestedFile, describeContent, nameDigest } from '../../media/digest.ts';
 import { openIsoBoot } from '../../media/iso-boot.ts';
 import { fetchIso } from '../../media/iso-media.ts';
 import type { FetchOptions } from '../../media/pinned-file.ts';
@@ -13,6 +15,7 @@ import { makeAnswer, makeRunFacts } from './family-installer.ts';
 export interface BootMedia extends Pick<InstallBoot, 'kernelPath' | 'initrdPath' | 'cdroms' | 'local'> {
   /** The label of the ISO, by which an installer finds it. */
   readonly isoVolumeId?: string;
+  readonly files: readonly DigestedFile[];
 }
 
 /**
@@ -37,11 +40,12 @@ export function makeInstaller(voice: FamilyInstaller['voice']): FamilyInstaller 
   return {
     voice,
     fetchMedia: async (run, options) => {
-      const { isoVolumeId, ...media } = await fetchBootMedia(run, options);
-      return async (keys: BuildKeys) => {
+      const { isoVolumeId, files, ...media } = await fetchBootMedia(run, options);
+      const makeBoot = async (keys: BuildKeys): Promise<InstallBoot> => {
         const facts = { ...makeRunFacts(run, keys), ...(isoVolumeId && { isoVolumeId }) };
         return { ...media, ...(await makeAnswer(run, facts)) };
       };
+      return { files, makeBoot };
     },
   };
 }
@@ -49,12 +53,13 @@ export function makeInstaller(voice: FamilyInstaller['voice']): FamilyInstaller 
 type MediaOf<K extends PlannedMedia['kind']> = Extract<PlannedMedia, { readonly kind: K }>;
 
 async function fetchFromIso(run: BuildRun, { iso }: MediaOf<'iso'>, options: FetchOptions): Promise<BootMedia> {
-  const { path } = await fetchIso(iso, isoSourcesOf(run.plan, run.access), options);
+  const { path, digest } = await fetchIso(iso, isoSourcesOf(run.plan, run.access), options);
   // Of the user's own ISO the plan does not say the label; that of the distro's tells whether it is another one.
   const { distro, recipe } = run.plan;
   const volumeId = distro.family === 'debian' ? undefined : distro.iso[recipe.arch]?.volumeId;
   const boot = await openIsoBoot(path, { ...iso, volumeId }, { workDir: run.workDir, signal: run.signal });
-  return { kernelPath: boot.kernelPath, initrdPath: boot.initrdPath, isoVolumeId: boot.volumeId, cdroms: [path] };
+  const { kernelPath, initrdPath, volumeId: isoVolumeId } = boot;
+  return { kernelPath, initrdPath, isoVolumeId, cdroms: [path], files: [describeContent(basename(path), digest)] };
 }
 
 async function fetchFromTree(run: BuildRun, { path }: MediaOf<'tree'>, options: FetchOptions): Promise<BootMedia> {
@@ -65,5 +70,9 @@ async function fetchFromTree(run: BuildRun, { path }: MediaOf<'tree'>, options: 
   const { kernelPath, initrdPath, stage2Path, treeInfo } = fetched;
   // The guest asks the mirror for it, and gets what has been checked.
   const stage2 = stage2Path && treeInfo.stage2 && ([`packages/${path}/${treeInfo.stage2.path}`, stage2Path] as const);
-  return { kernelPath, initrdPath, ...(stage2 && { local: new Map([stage2]) }) };
+  const { kernel, initrd } = treeInfo;
+  const files = [kernel, initrd, ...(treeInfo.stage2 ? [treeInfo.stage2] : [])].map((file) =>
+    describeContent(`${path}/${file.path}`, nameDigest(file)),
+  );
+  return { kernelPath, initrdPath, files, ...(stage2 && { local: new Map([stage2]) }) };
 }

@@ -33,7 +33,8 @@ export const debianInstaller: FamilyInstaller = {
     const onMissing = (error: KvmimgError): void => run.warn(`${error.message} The installer may ask for it in vain.`);
     const files = listUdebFiles(lock, plan.distro.skipUdebs);
     const udebs = await fetchAllPinned(files, sources, { ...options, ...(lock.unproven ? { onMissing } : {}) });
-    return (keys) => prepareBoot(run, plan, { netboot, udebs, keys });
+    const used = [lock.kernel, lock.initrd].map(({ member, sha256 }) => ({ file: member, sha256 }));
+    return { files: used, makeBoot: (keys) => prepareBoot(run, plan, { netboot, udebs, keys }) };
   },
 };
 

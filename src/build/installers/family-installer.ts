@@ -3,6 +3,7 @@ import type { RunFacts } from '../../answer-file/run-facts.ts';
 import type { AnswerFiles } from '../../answer-file/writer.ts';
 import type { SshKeyPair } from '../../guest/ssh-keys.ts';
 import { tcgKernelArguments } from '../../machine/machine-spec.ts';
+import type { DigestedFile } from '../../media/digest.ts';
 import type { FetchOptions } from '../../media/pinned-file.ts';
 import type { BuildRun } from '../build-run.ts';
 import { checkUnchanged } from '../sources.ts';
@@ -27,15 +28,23 @@ export interface InstallBoot {
   readonly local?: ReadonlyMap<string, Uint8Array | string>;
 }
 
+/** Boot media, all of it on this machine. */
+export interface FetchedMedia {
+  /** What the install stands on, as far as it came from no mirror of packages. */
+  readonly files: readonly DigestedFile[];
+  /** Makes a boot of one run. */
+  readonly makeBoot: (keys: BuildKeys) => Promise<InstallBoot>;
+}
+
 /** How a family's distributions are installed. */
 export interface FamilyInstaller {
   readonly voice: InstallerVoice;
   /**
-   * Fetches the boot media, each file checked by its digest, and gives what makes a boot of them for one run.
+   * Fetches the boot media, each file checked by its digest.
    *
    * @throws KvmimgError of what cannot be fetched.
    */
-  readonly fetchMedia: (run: BuildRun, options: FetchOptions) => Promise<(keys: BuildKeys) => Promise<InstallBoot>>;
+  readonly fetchMedia: (run: BuildRun, options: FetchOptions) => Promise<FetchedMedia>;
 }
 
 export function makeRunFacts({ services }: Pick<BuildRun, 'services'>, keys: BuildKeys): RunFacts {
