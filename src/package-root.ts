@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -6,12 +6,16 @@ import { fileURLToPath } from 'node:url';
 export const packageRoot = fileURLToPath(new URL('..', import.meta.url));
 
 /** Where the templates of answer files are: kvmimg's own, or a folder of the user's whose folders stand in for them. */
-const templatesDir = process.env.KVMIMG_TEMPLATES_DIR || packageRoot;
+export const templatesDir = process.env.KVMIMG_TEMPLATES_DIR || packageRoot;
 
 /** The folder of a family's templates, such as `preseed`: the user's, if there is one of that name, else kvmimg's. */
 export function templateFolder(name: string): string {
   const own = join(templatesDir, name);
-  return existsSync(own) ? own : join(packageRoot, name);
+  return isFolder(own) ? own : join(packageRoot, name);
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 /** kvmimg's own version, from its package.json. */

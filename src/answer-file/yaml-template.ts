@@ -1,6 +1,7 @@
 import {
   type Document,
   isCollection,
+  isMap,
   isScalar,
   type Node,
   type Pair,
@@ -22,9 +23,10 @@ export interface YamlMap {
 /**
  * A YAML template with values in the place of each `'{{name}}'`: a value of a map that is nothing else becomes whatever
  * the value is; within a text it becomes a part of the text; a key that is nothing else becomes the pairs of a map.
- * Comments stay. A name without a value, and a value without its name, are mistakes of ours.
+ * Comments stay.
  *
- * @throws KvmimgError `answer-file-value` for a text that no YAML can hold.
+ * @throws KvmimgError `answer-file-template` for a name without a value, a value without its name, or one in the wrong
+ *   place; `answer-file-value` for a text that no YAML can hold.
  */
 export function fillYamlTemplate(text: string, values: YamlMap): string {
   const document = parseDocument(text);
@@ -56,7 +58,9 @@ class Filling {
     map.items = map.items.flatMap((pair) => {
       const name = wholeName(pair.key);
       if (name === undefined) return [pair];
-      const { items } = makeNode(this.#document, this.#take(name), name) as YAMLMap;
+      const node = makeNode(this.#document, this.#take(name), name);
+      if (!isMap(node)) throw wrongTemplate(`has {{${name}}} as a key, and it is no map of settings`);
+      const { items } = node;
       for (const item of items) this.#done.add(item);
       return items;
     });

@@ -79,7 +79,13 @@ function enterImage(run: BuildRun, { image, folder, bootDir, tell }: EnterParts)
         user: buildUserName,
         diskSizeBytes: recipe.disk.size,
       },
-      { workDir: bootDir, scope, signal: run.signal, limitMs: limitsOf(run).sshMs },
+      {
+        workDir: bootDir,
+        scope,
+        signal: run.signal,
+        limitMs: limitsOf(run).sshMs,
+        silenceLimitMs: limitsOf(run).silenceMs,
+      },
     );
     const { guest, watched, address } = booted;
     await explainedBy(run, watched, 'the first boot of the base image to be complete', async () => {

@@ -36,7 +36,7 @@ export async function verifySealed(run: BuildRun, sealed: Layer, tell: Tell): Pr
         user: 'verify',
         diskSizeBytes: recipe.disk.size + 2 ** 30,
       },
-      { workDir, scope, signal: run.signal, limitMs: limitsOf(run).sshMs },
+      { workDir, scope, signal: run.signal, limitMs: limitsOf(run).sshMs, silenceLimitMs: limitsOf(run).silenceMs },
     );
     const check = async (): Promise<void> => {
       tell('waiting for the first boot to be complete', 0.7);

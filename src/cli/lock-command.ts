@@ -1,6 +1,5 @@
-import { open, readFile, rename } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { distrosDir, findDistro, findKeyring, listDistroIds } from '../distro/catalogue.ts';
+import { distrosDir, findDistro, listDistroIds, readKeyring } from '../distro/catalogue.ts';
 import type { DistroOf, InstallerLock } from '../distro/schema.ts';
 import { InputError, KvmimgError, messageOf } from '../errors.ts';
 import { findHostMirrors } from '../host/apt-sources.ts';
@@ -9,13 +8,15 @@ import { withScope } from '../lifecycle/scope.ts';
 import { openContentStore } from '../media/content-store.ts';
 import { openHttpClient } from '../media/http.ts';
 import { makeLock } from '../media/installer-lock.ts';
+import { writeSmallFile } from '../media/small-file.ts';
 import type { Arch } from '../recipe/schema.ts';
+import { httpUrl } from '../recipe/values.ts';
 import { suggestName } from '../suggestion.ts';
 import type { CommandContext, CommandStatus } from './command-context.ts';
 
 export interface LockFlags {
   readonly arch: Arch;
-  readonly mirror?: string;
+  readonly mirror?: string | undefined;
   readonly output?: string;
 }
 
@@ -30,7 +31,12 @@ export async function lock(id: string, flags: LockFlags, context: CommandContext
     const message = `the installer of ${distro.title} needs no lock: its media are known by their digests`;
     throw new InputError([{ place: id, message }]);
   }
-  const made = await fetchLock(distro, flags, context);
+  const mirror = httpUrl.optional().safeParse(flags.mirror);
+  if (!mirror.success) {
+    const [issue] = mirror.error.issues;
+    throw new InputError([{ place: '--mirror', message: issue?.message ?? 'must be a URL' }]);
+  }
+  const made = await fetchLock(distro, { ...flags, mirror: mirror.data }, context);
   const name = distro.installerLocks[flags.arch] ?? `${id}-${flags.arch}.lock.json`;
   const path = flags.output === undefined ? join(distrosDir, name) : resolve(context.cwd, flags.output);
   await writeLock(path, made);
@@ -45,7 +51,7 @@ async function fetchLock(distro: DistroOf<'debian'>, flags: LockFlags, { env, ou
     arch: flags.arch,
     release: distro.release,
     codename: distro.codename,
-    keyring: await readFile(findKeyring(distro)),
+    keyring: await readKeyring(distro),
     extraUdebs: [],
   };
   return withScope((scope) => {
@@ -62,16 +68,8 @@ async function fetchLock(distro: DistroOf<'debian'>, flags: LockFlags, { env, ou
 
 /** The file appears whole or not at all. */
 async function writeLock(path: string, made: InstallerLock): Promise<void> {
-  const partial = `${path}.partial`;
   try {
-    const file = await open(partial, 'w');
-    try {
-      await file.writeFile(`${JSON.stringify(made, undefined, 2)}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(partial, path);
+    await writeSmallFile(path, `${JSON.stringify(made, undefined, 2)}\n`);
   } catch (cause) {
     throw new KvmimgError({
       code: 'lock-not-written',

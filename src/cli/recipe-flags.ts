@@ -45,7 +45,7 @@ export function makeRecipeRequest(
   const flags = recipeFlags().flatMap(({ path, option, isList, isFile }): Override[] => {
     const text = values[option.attributeName()];
     if (typeof text !== 'string') return [];
-    const word = isFile && namesFile(text) ? resolveFile(cwd, text) : text;
+    const word = isFile && namesFile(text) ? (resolveFile(cwd, text) ?? text) : text;
     const value = isList ? text.split(',').map((part) => part.trim()) : word;
     return [{ path, value, place: option.long ?? option.flags }];
   });

@@ -2,17 +2,22 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { KvmimgError, messageOf, systemErrorCode } from '../errors.ts';
+import { InputError, KvmimgError, messageOf, systemErrorCode } from '../errors.ts';
 import { packageRoot } from '../package-root.ts';
 import type { Arch } from '../recipe/schema.ts';
 import { type Distro, type DistroOf, distroSchema, type InstallerLock, installerLockSchema } from './schema.ts';
 
 /** Where the facts are: kvmimg's own, or a folder of the user's that stands in for them. */
-export const distrosDir = process.env.KVMIMG_DISTROS_DIR ?? join(packageRoot, 'distros');
+export const distrosDir = process.env.KVMIMG_DISTROS_DIR || join(packageRoot, 'distros');
 
-/** Ids of all distros, sorted. */
+/** Ids of all distros, sorted. @throws InputError for a folder of the user's that cannot be read. */
 export async function listDistroIds(dir: string = distrosDir): Promise<readonly string[]> {
-  const names = await readdir(dir);
+  const names = await readdir(dir).catch((error) => {
+    const reason = systemErrorCode(error) ?? messageOf(error);
+    if (!process.env.KVMIMG_DISTROS_DIR) throw wrongFacts(dir, reason);
+    const hint = "Name a folder that is like kvmimg's own distros/, or unset it.";
+    throw new InputError([{ place: 'KVMIMG_DISTROS_DIR', message: `${dir} cannot be read: ${reason}`, hint }]);
+  });
   return names
     .filter((name) => name.endsWith('.yaml'))
     .map((name) => name.slice(0, -'.yaml'.length))
@@ -48,9 +53,12 @@ export async function findInstallerLock(
   return exists ? readFacts(path, installerLockSchema, JSON.parse) : undefined;
 }
 
-/** Path of the distribution's archive keys, which come with kvmimg. */
-export function findKeyring(distro: DistroOf<'debian'>, dir: string = distrosDir): string {
-  return join(dir, distro.mirrors.keyring);
+/** The distribution's archive keys, which come with kvmimg. */
+export async function readKeyring(distro: DistroOf<'debian'>, dir: string = distrosDir): Promise<Buffer> {
+  const path = join(dir, distro.mirrors.keyring);
+  return readFile(path).catch((error) => {
+    throw wrongFacts(path, systemErrorCode(error) ?? messageOf(error));
+  });
 }
 
 async function readFacts<T extends z.ZodType>(

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError, KvmimgError, type Problem } from '../errors.ts';
 import type { Format } from '../recipe/schema.ts';
+import { imageName } from '../recipe/values.ts';
 import { findBuildRecord, imageStem, machineFactsOfBuild } from './build-record.ts';
 import { findOutputProblems, findSpaceProblems } from './convert-checks.ts';
 import { type ExportedImage, type ExportOptions, exportImages } from './export-images.ts';
@@ -33,6 +34,7 @@ export async function convertImage(request: ConvertRequest, options: ExportOptio
   const opened = await openSource(request.source, options);
   const source = 'problems' in opened ? undefined : opened;
   const problems = [
+    ...findNameProblems(request.name),
     ...('problems' in opened ? opened.problems : []),
     ...(await findOutputProblems({ ...request, outputs, source })),
     ...(source ? await findSpaceProblems({ ...request, formats, source }) : []),
@@ -43,12 +45,18 @@ export async function convertImage(request: ConvertRequest, options: ExportOptio
   return exportImages({ source: source.disk, outputs, facts }, options);
 }
 
+function findNameProblems(name: string | undefined): Problem[] {
+  const { error } = imageName.optional().safeParse(name);
+  return (error?.issues ?? []).map(({ message }) => ({ place: '--name', message }));
+}
+
 /** Characters that a file name in an OVA had better not have become dashes. */
 function outputName(path: string): string {
-  return imageStem(path)
+  const name = imageStem(path)
     .replaceAll(/[^A-Za-z0-9._-]+/g, '-')
     .replace(/^[^A-Za-z0-9]+/, '')
     .slice(0, 95);
+  return name || 'image';
 }
 
 /** What is wrong with the source is told together with everything else that is wrong. */

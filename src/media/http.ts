@@ -1,4 +1,5 @@
 import { type Dispatcher, EnvHttpProxyAgent, interceptors, request } from 'undici';
+import { KvmimgError, messageOf } from '../errors.ts';
 import type { Scope } from '../lifecycle/scope.ts';
 import { describeNetworkFailure } from './network-failure.ts';
 
@@ -36,6 +37,8 @@ export interface HttpClientOptions {
 
 /**
  * Opens the client; the scope closes its connections.
+ *
+ * @throws KvmimgError `bad-proxy` where a variable of the environment names no URL.
  *
  * `get` throws KvmimgError `mirror-unreachable` or `mirror-broken` with a sentence, or the signal's reason.
  */
@@ -76,14 +79,23 @@ export function openHttpClient(options: HttpClientOptions): HttpClient {
 }
 
 function makeAgent(proxy: string | undefined, connectLimitMs: number): EnvHttpProxyAgent {
-  return new EnvHttpProxyAgent({
-    connect: { timeout: connectLimitMs },
-    // Node's 250 ms an address give up on far mirrors.
-    autoSelectFamilyAttemptTimeout: 2_000,
-    // Package proxies (squid, apt-cacher-ng) want plain requests for http:// and refuse CONNECT to port 80.
-    proxyTunnel: false,
-    ...(proxy === undefined ? {} : { httpProxy: proxy, httpsProxy: proxy }),
-  });
+  try {
+    return new EnvHttpProxyAgent({
+      connect: { timeout: connectLimitMs },
+      // Node's 250 ms an address give up on far mirrors.
+      autoSelectFamilyAttemptTimeout: 2_000,
+      // Package proxies (squid, apt-cacher-ng) want plain requests for http:// and refuse CONNECT to port 80.
+      proxyTunnel: false,
+      ...(proxy === undefined ? {} : { httpProxy: proxy, httpsProxy: proxy }),
+    });
+  } catch (cause) {
+    throw new KvmimgError({
+      code: 'bad-proxy',
+      message: `The proxy in http_proxy or https_proxy cannot be used: ${messageOf(cause)}.`,
+      hint: 'Write it as http://proxy.example.org:3128, or set `proxy` in the recipe.',
+      cause,
+    });
+  }
 }
 
 function headerOf(response: Dispatcher.ResponseData, name: string): string | undefined {

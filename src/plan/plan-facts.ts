@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Distro } from '../distro/schema.ts';
+import { InputError } from '../errors.ts';
 import { findHostMirrors, type HostMirrors } from '../host/apt-sources.ts';
 import { type FolderFacts, readFolderFacts } from '../host/folder-facts.ts';
 import { readMemory } from '../host/memory.ts';
-import { templateFolder } from '../package-root.ts';
+import { templateFolder, templatesDir } from '../package-root.ts';
 import type { Arch } from '../recipe/schema.ts';
 import { type DeliveredFile, readDelivered } from './delivered.ts';
 
@@ -42,8 +43,9 @@ const templateFolders: Readonly<Record<Distro['family'], string>> = {
   photon: 'photon',
 };
 
-/** Reads the facts; it writes nothing, not even a folder. */
+/** Reads the facts; it writes nothing, not even a folder. @throws InputError for a folder of templates that has none. */
 export async function readPlanFacts(request: PlanFactsRequest): Promise<PlanFacts> {
+  checkTemplatesDir();
   const [mirrors, memory, output, cache, existing, manifestExists, delivered, templates] = await Promise.all([
     findHostMirrors(),
     readMemory(),
@@ -71,6 +73,14 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** A misspelt folder must not go unnoticed. */
+function checkTemplatesDir(): void {
+  const folders = Object.values(templateFolders);
+  if (folders.some((folder) => templateFolder(folder).startsWith(templatesDir))) return;
+  const message = `${templatesDir} has none of the folders ${folders.join(', ')}`;
+  throw new InputError([{ place: 'KVMIMG_TEMPLATES_DIR', message, hint: 'Correct it, or unset it.' }]);
 }
 
 async function hashTemplates(folder: string): Promise<Record<string, string>> {

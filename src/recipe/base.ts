@@ -100,8 +100,9 @@ function overlay(
 function withSourcesFor({ data, dir }: RecipeSource, from: string): Readonly<Record<string, unknown>> {
   const renamed = sourcePatterns
     .flatMap((pattern) => select(data, pattern))
-    .flatMap(({ path, value }) =>
-      namesFile(value) ? [{ path, value: relative(from, resolveFile(dir, value)), place: '' }] : [],
-    );
+    .flatMap(({ path, value }) => {
+      const file = namesFile(value) ? resolveFile(dir, value) : undefined;
+      return file === undefined ? [] : [{ path, value: relative(from, file), place: '' }];
+    });
   return applyOverrides(data, renamed).data as Readonly<Record<string, unknown>>;
 }

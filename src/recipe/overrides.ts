@@ -1,5 +1,5 @@
 import { parseDocument } from 'yaml';
-import type { Problem } from '../errors.ts';
+import { messageOf, type Problem } from '../errors.ts';
 import { formatPath, type Path, parsePath } from './path.ts';
 
 /** A value given on the command line, which comes before what the file says. */
@@ -23,7 +23,12 @@ export function parseSet(argument: string): { readonly override: Override } | { 
   const parsed = parseDocument(argument.slice(equals + 1), { prettyErrors: false });
   const mistake = parsed.errors[0];
   if (mistake) return { problem: { place, message: `the value is not YAML: ${mistake.message.split('\n')[0]}` } };
-  return { override: { path, value: parsed.toJS(), place } };
+  try {
+    return { override: { path, value: parsed.toJS(), place } };
+  } catch (error) {
+    // An alias of an anchor that is not there.
+    return { problem: { place, message: `the value is not YAML: ${messageOf(error)}`, hint: 'Put it in quotes.' } };
+  }
 }
 
 /** `data` with the overrides put in, later ones over earlier ones; where one cannot go in, a problem instead. */

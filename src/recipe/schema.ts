@@ -5,6 +5,7 @@ import {
   absolutePath,
   hostName,
   httpUrl,
+  imageName,
   kernelArgument,
   line,
   octalMode,
@@ -120,8 +121,7 @@ const matrix = z.record(z.string(), z.union([z.array(z.unknown()).min(1), z.reco
  * a file on this machine.
  */
 export const recipeFields = z.strictObject({
-  name: line
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'must be letters, digits, dot, _ and -, at most 100 characters')
+  name: imageName
     .optional()
     .meta({ description: 'The image; output files are named after it. Default: the distro.', example: 'web-node' }),
   distro: line.meta({ description: 'What to build, as `kvmimg distros` lists it.', example: 'debian-13' }),

@@ -39,9 +39,14 @@ export function namesFile(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && !namesUrl(value);
 }
 
-/** The path of a file that is named from a folder. */
-export function resolveFile(folder: string, name: string): string {
-  return name.startsWith('file:') && URL.canParse(name) ? fileURLToPath(name) : resolve(folder, name);
+/** The path of a file that is named from a folder; undefined for a `file:` URL that names none of this machine. */
+export function resolveFile(folder: string, name: string): string | undefined {
+  if (!name.startsWith('file:') || !URL.canParse(name)) return resolve(folder, name);
+  try {
+    return fileURLToPath(name);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Digests of the files that a recipe's data names, relative to `recipeDir`; issues for those not there. */
@@ -66,7 +71,8 @@ export async function readSources(
   return { sources: [...sources.values()], issues };
 }
 
-async function readSource(source: string, path: string, digest: DigestFile): Promise<SourceFile | string> {
+async function readSource(source: string, path: string | undefined, digest: DigestFile): Promise<SourceFile | string> {
+  if (path === undefined) return `${source} names no file of this machine; write file:///folder/file, or a path`;
   try {
     const stats = await stat(path);
     if (!stats.isFile()) return `${path} is not a file`;

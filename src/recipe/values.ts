@@ -8,6 +8,11 @@ export const httpUrl = line
   .refine((url) => URL.canParse(url), { error: 'must be a URL' })
   // One spelling for one place: what is appended starts with a slash.
   .overwrite((url) => url.replace(/\/+$/, ''));
+/** What files are named after. */
+export const imageName = line.regex(
+  /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/,
+  'must be letters, digits, dot, _ and -, at most 100 characters',
+);
 /** As dpkg or rpm have it; that dpkg's are in lower case is a rule of the plan. */
 export const packageName = line.regex(/^[A-Za-z0-9][A-Za-z0-9+._-]*$/, 'must be a package name');
 export const userName = line.regex(

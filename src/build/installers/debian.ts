@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findKeyring } from '../../distro/catalogue.ts';
+import { readKeyring } from '../../distro/catalogue.ts';
 import type { KvmimgError } from '../../errors.ts';
 import { type BuildKey, makeBuildKey } from '../../media/build-key.ts';
 import { makeInitrdOverlay, writeInitrd } from '../../media/initrd.ts';
@@ -47,7 +46,7 @@ interface BootParts {
 
 async function prepareBoot(run: BuildRun, plan: DebianPlan, { netboot, udebs, keys }: BootParts): Promise<InstallBoot> {
   const buildKey = await makeBuildKey();
-  const keyring = Buffer.concat([await readFile(findKeyring(plan.distro)), buildKey.publicKeyring]);
+  const keyring = Buffer.concat([await readKeyring(plan.distro), buildKey.publicKeyring]);
   const initrdPath = join(run.workDir, 'initrd');
   const overlay = makeInitrdOverlay([{ path: 'usr/share/keyrings/archive.gpg', mode: 0o644, content: keyring }]);
   await writeInitrd(netboot.initrdPath, overlay, initrdPath);
