@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 // unit: no QEMU; fake: whole builds with a fake QEMU; tool: real QEMU with tiny guests; boot: builds with tiny installers, and
 // what else of real QEMU and of other programs takes its time; chaos: builds with a fake QEMU
-// that are killed and hurt, for minutes; install: a real installer, 40 minutes and more (both run by .ci/run).
+// that are killed and hurt, for minutes; install: a real installer, 40 minutes and more.
 
 // Vitest leaves one processor to itself; on two that halves the speed.
 const maxWorkers = Math.max(2, availableParallelism() - 1);

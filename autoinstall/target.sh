@@ -42,6 +42,10 @@ if [ "$locale" != C.UTF-8 ]; then
   locale-gen
 fi
 echo "LANG=$locale" >/etc/default/locale
+if [ ! -e "/usr/share/zoneinfo/$timezone" ]; then
+  echo "kvmimg: the system has no time zone $timezone; old names are in the package tzdata-legacy" >&2
+  exit 1
+fi
 ln -sf "/usr/share/zoneinfo/$timezone" /etc/localtime
 echo "$timezone" >/etc/timezone
 

@@ -77,7 +77,7 @@ if [ ! -e "/usr/share/zoneinfo/$timezone" ]; then
   exit 1
 fi
 ln -sf "../usr/share/zoneinfo/$timezone" /etc/localtime
-if [ "$keyboard_layout" != us ]; then
+if [ "$keyboard_layout$keyboard_variant" != us ]; then
   # Keymaps of the console have names of their own; the plain layout is the last resort.
   for keymap in "$keyboard_layout-$keyboard_variant" "$keyboard_layout-latin1-$keyboard_variant" "$keyboard_layout"; do
     if [ -n "$(find /usr/share /usr/lib/kbd -name "$keymap.map*" 2>/dev/null)" ]; then break; fi

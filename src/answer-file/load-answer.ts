@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { KvmimgError } from '../errors.ts';
+import { InputError } from '../errors.ts';
 import { buildUserName, diskSerial, type Plan } from '../plan/plan.ts';
 import { callbackUrl, type RunFacts, seedUrl } from './run-facts.ts';
 import type { AnswerFiles } from './writer.ts';
@@ -15,7 +15,8 @@ export interface Answer {
  * The answer of a plan: the family's files from its templates, or the user's own file in the place of the first.
  *
  * @param machineArguments what the machine wants of the installer's kernel.
- * @throws KvmimgError `answer-file-value`; what reading a file throws.
+ * @throws InputError for names in a user's own file that nothing is known for; KvmimgError `answer-file-value`; what
+ *   reading a file throws.
  */
 export async function loadAnswer(plan: Plan, run: RunFacts, machineArguments: readonly string[]): Promise<Answer> {
   const writer = writers[plan.distro.family];
@@ -55,11 +56,9 @@ function checkOwnNames(
 ): void {
   const unfilled = namesIn(text).filter((name) => known.includes(name) && !(name in ownAnswerValues));
   if (unfilled.length === 0) return;
-  throw new KvmimgError({
-    code: 'answer-file-value',
-    message: `${source}: nothing is filled in for {{${[...new Set(unfilled)].join('}}, {{')}}}.`,
-    hint: `Filled in are ${ownAnswerNames.join(', ')}. To change kvmimg's template, copy its folder and name it by KVMIMG_TEMPLATES_DIR.`,
-  });
+  const message = `nothing is filled in for {{${[...new Set(unfilled)].join('}}, {{')}}}`;
+  const hint = `Filled in are ${ownAnswerNames.join(', ')}. To change kvmimg's template, copy its folder and name it by KVMIMG_TEMPLATES_DIR.`;
+  throw new InputError([{ place: source, message, hint }]);
 }
 
 /**

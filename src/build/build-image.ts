@@ -1,17 +1,18 @@
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { InputError, messageOf } from '../errors.ts';
+import { messageOf } from '../errors.ts';
 import { withFileLock } from '../host/file-lock.ts';
 import { sweepLeftovers } from '../host/sweep.ts';
 import { type Layer, openLayerStore } from '../layer/store.ts';
 import { withScope } from '../lifecycle/scope.ts';
 import type { Plan } from '../plan/plan.ts';
+import { findWarnings } from '../plan/warnings.ts';
 import { type Progress, phaseNames } from '../progress/events.ts';
 import { buildChain } from './build-chain.ts';
 import { type ObtainedLayer, obtainLayer } from './build-layers.ts';
 import { type BuildRun, startBuildRun } from './build-run.ts';
-import { explainLayers, type LayerState } from './explain-layers.ts';
+import { checkStates, explainLayers, type LayerState } from './explain-layers.ts';
 import { findExports, writeExports } from './export-phase.ts';
 import type { HostPool } from './host-pool.ts';
 import {
@@ -57,6 +58,7 @@ export async function buildImage(plan: Plan, options: BuildOptions): Promise<Bui
   const states = await explainLayers(plan, store, startedAt);
   checkStates(plan, states);
   progress({ type: 'build-started', name: plan.name, phases: phaseNames });
+  for (const warning of findWarnings(plan.recipe)) warn(warning);
   const { removed } = await sweepLeftovers(plan.cacheDir);
   if (removed.length > 0) {
     tellInfo(progress, `removed what ${removed.length} earlier builds had left when they were killed`);
@@ -80,20 +82,6 @@ export async function buildImage(plan: Plan, options: BuildOptions): Promise<Bui
 
 function tellInfo(progress: Progress, message: string): void {
   progress({ type: 'log', level: 'info', message });
-}
-
-/** What only the layers can tell is wrong with the input. @throws InputError with all of it. */
-function checkStates(plan: Plan, states: readonly LayerState[]): void {
-  const { only } = plan.phases;
-  const missing = states.filter(({ planned, state }) => state === 'will-run' && planned.phase !== only);
-  const problems = [
-    ...(only === undefined ? [] : missing).map(({ planned, because }) => ({
-      place: '--only',
-      message: `${planned.title} is not in the cache: ${because}`,
-      hint: 'Build without --only first.',
-    })),
-  ];
-  if (problems.length > 0) throw new InputError(problems);
 }
 
 /** The files, or the last disk of a build that writes none. */

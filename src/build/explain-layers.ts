@@ -1,3 +1,4 @@
+import { InputError } from '../errors.ts';
 import type { Layer } from '../layer/layer-record.ts';
 import { findDamageOf, type LayerStore, type StoredLayer } from '../layer/store.ts';
 import { type DeliveredFile, readDelivered } from '../plan/delivered.ts';
@@ -110,4 +111,18 @@ function describeChange({ input, before, after }: InputChange): string {
   if (before === undefined) return `${input} is new: ${after}`;
   if (after === undefined) return `${input} is gone: ${before}`;
   return `${input} has changed: ${before} -> ${after}`;
+}
+
+/** What only the layers can tell is wrong with the input. @throws InputError with all of it. */
+export function checkStates(plan: Plan, states: readonly LayerState[]): void {
+  const { only } = plan.phases;
+  const missing = states.filter(({ planned, state }) => state === 'will-run' && planned.phase !== only);
+  const problems = [
+    ...(only === undefined ? [] : missing).map(({ planned, because }) => ({
+      place: '--only',
+      message: `${planned.title} is not in the cache: ${because}`,
+      hint: 'Build without --only first.',
+    })),
+  ];
+  if (problems.length > 0) throw new InputError(problems);
 }

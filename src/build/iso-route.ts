@@ -1,3 +1,4 @@
+import { KvmimgError } from '../errors.ts';
 import type { Scope } from '../lifecycle/scope.ts';
 import { type Iso, type IsoEntry, openIso } from '../media/iso/iso.ts';
 import type { Route, RouteResponse } from '../seed-server/route.ts';
@@ -34,6 +35,12 @@ function wholeExtent(extents: IsoEntry['extents'], isoPath: string): number {
     const before = extents[index - 1];
     return before === undefined || before.offsetBytes + before.sizeBytes === offsetBytes;
   });
-  if (!isWhole) throw new Error(`The parts of a file in ${isoPath} do not lie one behind the other.`);
+  if (!isWhole) {
+    throw new KvmimgError({
+      code: 'bad-iso',
+      message: `The parts of a file in ${isoPath} do not lie one behind the other.`,
+      hint: "Take the distribution's own ISO.",
+    });
+  }
   return first?.offsetBytes ?? 0;
 }

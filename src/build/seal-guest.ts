@@ -41,9 +41,10 @@ export async function sealGuest(
   return parsePackageList(listed.stdout);
 }
 
-/** The addresses of the build, and the name of its user. Where they are the image's own, too, only the whole address. */
+/** The addresses of the build, and the name of its user. Where the image has such addresses, too, only the whole one. */
 function tracesOf({ plan, services }: BuildRun): readonly string[] {
   const { hostAddress, dnsAddress } = defaultGuestNetwork;
-  const network = plan.recipe.network === 'dhcp' ? [hostAddress, dnsAddress] : [];
-  return [...network, new URL(services.guestRoot).host, buildUserName];
+  const said = JSON.stringify(plan.recipe);
+  const addresses = plan.recipe.network === 'dhcp' ? [hostAddress, dnsAddress] : [];
+  return [...addresses.filter((address) => !said.includes(address)), new URL(services.guestRoot).host, buildUserName];
 }

@@ -42,7 +42,8 @@ export async function verifySealed(run: BuildRun, sealed: Layer, tell: Tell): Pr
       tell('waiting for the first boot to be complete', 0.7);
       await waitForFirstBoot(booted);
       tell(`checking ${checks.length} declared elements`, 0.9);
-      await checkImage(booted, checks, { packages, disk: recipe.disk });
+      const disk = recipe.answerFile === undefined ? recipe.disk : undefined;
+      await checkImage(booted, checks, { packages, disk });
     };
     await explainedBy(run, booted.watched, 'the booted image', check).catch(async (error) => {
       if (run.plan.keepOnFailure) await holdMachine(run, booted);

@@ -1,8 +1,9 @@
-import { explainLayers, type LayerState } from '../build/explain-layers.ts';
+import { checkStates, explainLayers, type LayerState } from '../build/explain-layers.ts';
 import { type PlannedMachines, planMachines } from '../build/planned-machines.ts';
 import { openLayerStore } from '../layer/store.ts';
 import type { Plan, PlannedLayer, PlannedMedia } from '../plan/plan.ts';
 import { resolvePlans } from '../plan/resolve-plan.ts';
+import { findWarnings } from '../plan/warnings.ts';
 import { quoteCommand } from '../process/quote-command.ts';
 import { formatSize } from '../recipe/quantities.ts';
 import type { CommandContext, CommandStatus } from './command-context.ts';
@@ -22,6 +23,7 @@ export async function printPlans(
   const { output } = context;
   const requests = subjects.map((subject) => makeRecipeRequest(subject, flags, context));
   const plans = await resolvePlans(requests, makePlanOptions(flags, context), { checksHost: true });
+  for (const warning of plans.flatMap(({ recipe }) => findWarnings(recipe))) output.log(`warning: ${warning}`);
   const explained = await Promise.all(plans.map((plan) => explainPlan(plan, context.signal)));
   if (flags.json) output.print(JSON.stringify(plans.length === 1 ? explained[0] : explained, undefined, 2));
   else output.print(explained.map((each) => describeExplained(each).join('\n')).join('\n\n'));
@@ -38,6 +40,7 @@ interface ExplainedLayer extends Pick<PlannedLayer, 'title' | 'phase' | 'key'>, 
 async function explainPlan(plan: Plan, signal: AbortSignal): Promise<ExplainedPlan> {
   const store = openLayerStore(plan.cacheDir, signal);
   const [states, machines] = await Promise.all([explainLayers(plan, store, new Date()), planMachines(plan)]);
+  checkStates(plan, states);
   const layers = states.map(({ planned: { title, phase, key }, state, because }) => ({
     ...{ title, phase, key, state, because },
   }));
@@ -70,6 +73,7 @@ function describeMachines({ accel, machines }: PlannedMachines): string[] {
 
 /** The plan for a person, one fact a line. */
 function describePlan({ recipe, distro, media, mirrors, outputs, ...plan }: Plan): string[] {
+  const apt = distro.family === 'debian' || distro.family === 'ubuntu';
   const facts: readonly (readonly [string, string])[] = [
     ['name', plan.name],
     ['distro', `${distro.title} for ${recipe.arch}`],
@@ -77,6 +81,7 @@ function describePlan({ recipe, distro, media, mirrors, outputs, ...plan }: Plan
     ['machine', `${recipe.cpus} CPUs, ${formatSize(recipe.memory)}, ${recipe.firmware}, accelerator ${plan.accel}`],
     ['disk', formatSize(recipe.disk.size)],
     ['mirror', `${mirrors.build} (${mirrors.source})`],
+    ...(apt ? [['security', mirrors.buildSecurity] as const] : []),
     ['steps', recipe.provision.length === 0 ? 'none' : String(recipe.provision.length)],
     ['cache', plan.cacheDir],
     ...outputs.map(({ format, path }): [string, string] => [format, path]),

@@ -22,7 +22,8 @@ Environment:
   KVMIMG_DISTROS_DIR    folder that stands in for kvmimg's own distros/
   KVMIMG_TEMPLATES_DIR  folder whose preseed/, autoinstall/, kickstart/ and photon/ stand in for kvmimg's own templates
   KVMIMG_DEBUG          1: progress tells details as well
-  http_proxy, no_proxy  for what kvmimg fetches, unless the recipe names a proxy
+  http_proxy, https_proxy, no_proxy
+                        for what kvmimg fetches, unless the recipe names a proxy
 `;
 
 const shellHelp = `

@@ -8,8 +8,6 @@ const infoEntry = z.object({
   filename: z.string(),
   format: z.string(),
   'virtual-size': z.number(),
-  'actual-size': z.number().optional(),
-  'cluster-size': z.number().optional(),
   'backing-filename': z.string().optional(),
   'full-backing-filename': z.string().optional(),
   'format-specific': z
@@ -38,9 +36,6 @@ export interface DiskInfo {
   readonly format: DiskFormat;
   /** Size of the disk that a guest sees. */
   readonly virtualSizeBytes: number;
-  /** Blocks that the file takes on the host, holes left out; without its backing files. */
-  readonly actualSizeBytes: number;
-  readonly clusterSizeBytes: number | undefined;
   /** qcow2: 0.10 or 1.1. */
   readonly compat: string | undefined;
   /** VMDK: streamOptimized, monolithicSparse... */
@@ -81,8 +76,6 @@ export function parseDiskInfo(json: unknown, disk: DiskImage): DiskInfo {
   return {
     format: disk.format,
     virtualSizeBytes: top['virtual-size'],
-    actualSizeBytes: top['actual-size'] ?? 0,
-    clusterSizeBytes: top['cluster-size'],
     compat: specific?.compat,
     subformat: specific?.['create-type'],
     markedCorrupt: specific?.corrupt ?? false,

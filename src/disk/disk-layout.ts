@@ -1,7 +1,9 @@
+import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { withScope } from '../lifecycle/scope.ts';
+import { registerKill } from '../lifecycle/signals.ts';
 import type { DiskImage, DiskRange } from './disk-image.ts';
 import { type FileSystem, findFileSystem, superblockBytes } from './file-system.ts';
 import type { Partition } from './partition.ts';
@@ -75,7 +77,11 @@ export async function readRanges(
   if (ranges.length === 0) return [];
   return withScope(async (scope) => {
     const folder = await mkdtemp(join(tmpdir(), 'kvmimg-ranges-'));
-    scope.defer('remove the sectors read', () => rm(folder, { recursive: true, force: true }));
+    const forget = registerKill(() => rmSync(folder, { recursive: true, force: true }));
+    scope.defer('remove the sectors read', async () => {
+      await rm(folder, { recursive: true, force: true });
+      forget();
+    });
     const path = join(folder, 'ranges.raw');
     await convertRanges(image, ranges, path, options);
     const all = await readFile(path);

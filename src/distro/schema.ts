@@ -124,7 +124,10 @@ const debianDistro = z.strictObject({
   family: z.literal('debian'),
   /** The installer lock beside this file, by architecture. */
   installerLocks: z.partialRecord(z.enum(arches), z.string()),
-  /** Udebs of the lock that an image never needs; each costs a second under emulation. */
+  /**
+   * Udebs of the lock that an install into one ext4 root does not load, each of which costs a second under emulation;
+   * skipped-udebs.ts gives back what LVM and XFS need.
+   */
   skipUdebs: z.array(z.string()).default([]),
   /** Names that debootstrap asks the package index about. A list that is out of date costs time, nothing else. */
   basePackages: z.array(z.string()).default([]),
@@ -144,7 +147,7 @@ const ubuntuDistro = z.strictObject({
 });
 
 /** Command sets of Anaconda, as pykickstart names them. */
-export const kickstartVersions = ['RHEL9', 'RHEL10', 'F42', 'F43', 'F44'] as const;
+export const kickstartVersions = ['RHEL9', 'RHEL10', 'F43', 'F44'] as const;
 
 const redhatDistro = z.strictObject({
   ...common,

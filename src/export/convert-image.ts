@@ -74,7 +74,7 @@ async function openSource(
   } catch (error) {
     if (!(error instanceof KvmimgError) || error.exitStatus !== 1 || error.code === 'program-missing') throw error;
     const { message, hint } = error;
-    return { problems: [{ place: path, message, ...(hint ? { hint } : {}) }] };
+    return { problems: [{ place: path, message: message.replace(/\.$/, ''), ...(hint ? { hint } : {}) }] };
   }
 }
 

@@ -63,17 +63,6 @@ export async function exportImages(request: ExportRequest, options: ExportOption
   });
 }
 
-/** Writes one format. */
-export async function exportImage(
-  request: Omit<ExportRequest, 'outputs'> & Output,
-  options: ExportOptions = {},
-): Promise<ExportedImage> {
-  const { source, facts, format, path } = request;
-  const [exported] = await exportImages({ source, facts, outputs: [{ format, path }] }, options);
-  if (!exported) throw new Error(`no ${format} was written`);
-  return exported;
-}
-
 type OptionsOf = (format: Format) => WorkOptions;
 type ProgressListener = (fraction: number) => void;
 

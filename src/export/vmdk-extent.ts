@@ -8,14 +8,11 @@ export const vmdkSectorBytes = 512;
 const sector = vmdkSectorBytes;
 const magic = 0x564d444b;
 const directoryAtEnd = 0xffff_ffff_ffff_ffffn;
-const flagRedundantTables = 0x2;
 const flagCompressed = 0x1_0000;
-const flagMarkers = 0x2_0000;
 const grainMarkerBytes = 12;
 
 export interface VmdkHeader {
   readonly version: number;
-  readonly flags: number;
   /** Size of the virtual disk. */
   readonly capacityBytes: number;
   readonly grainBytes: number;
@@ -27,8 +24,6 @@ export interface VmdkHeader {
   /** Where the grains begin. */
   readonly overheadBytes: number;
   readonly compressed: boolean;
-  readonly hasMarkers: boolean;
-  readonly hasRedundantTables: boolean;
 }
 
 /** What walking the tables of a sparse extent shows. */
@@ -78,11 +73,9 @@ async function readHeader(source: ByteSource): Promise<VmdkHeader> {
 /** Parses the 512 bytes of a header or footer and checks that the numbers can be. */
 export function parseVmdkHeader(bytes: Buffer): VmdkHeader {
   if (bytes.length < sector || bytes.readUInt32LE(0) !== magic) throw damaged('it does not begin with the magic KDMV');
-  const flags = bytes.readUInt32LE(8);
   const directoryAt = bytes.readBigUInt64LE(56);
   const header = {
     version: bytes.readUInt32LE(4),
-    flags,
     capacityBytes: sectorsAt(bytes, 12, 'the capacity'),
     grainBytes: sectorsAt(bytes, 20, 'the grain size'),
     entriesPerTable: bytes.readUInt32LE(44),
@@ -90,9 +83,7 @@ export function parseVmdkHeader(bytes: Buffer): VmdkHeader {
     descriptorSizeBytes: sectorsAt(bytes, 36, 'the size of the descriptor'),
     directoryOffsetBytes: directoryAt === directoryAtEnd ? undefined : sectorsAt(bytes, 56, 'the grain directory'),
     overheadBytes: sectorsAt(bytes, 64, 'the overhead'),
-    compressed: (flags & flagCompressed) !== 0,
-    hasMarkers: (flags & flagMarkers) !== 0,
-    hasRedundantTables: (flags & flagRedundantTables) !== 0,
+    compressed: (bytes.readUInt32LE(8) & flagCompressed) !== 0,
   };
   checkHeader(header);
   return header;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { makeVolumes } from '../recipe/install-settings.ts';
-import type { Recipe, Step } from '../recipe/schema.ts';
+import { type Recipe, recipeSchema, type Step } from '../recipe/schema.ts';
 import { scriptTitle } from '../recipe/step.ts';
 import type { PackageManager } from './packages/package-manager.ts';
 import type { GuestFile } from './ssh-session.ts';
@@ -131,15 +131,13 @@ export function makeChecks(recipe: Recipe, { sources, packages }: ElementContext
 
 /** What only an installer makes. */
 function checkInstalled(recipe: Recipe): ElementCheck[] {
-  const { disk, network, ntp, repositories, timezone, locale } = recipe;
+  const { network, ntp, repositories, timezone, locale } = recipe;
+  // An answer file of the user's need not heed what the recipe has by default.
+  const defaults = recipe.answerFile === undefined ? undefined : recipeSchema.parse({ distro: recipe.distro });
   return [
-    checkTimezone(timezone),
-    checkLocale(locale),
-    ...makeVolumes(disk).map(({ path }): ElementCheck => checkVolume(path, disk.filesystem)),
-    checkVolume('/', disk.filesystem),
-    ...(disk.swap === undefined
-      ? []
-      : [{ element: 'swap', words: ['sh', '-c', 'tail -n +2 /proc/swaps | grep -q .'] }]),
+    ...(timezone === defaults?.timezone ? [] : [checkTimezone(timezone)]),
+    ...(locale === defaults?.locale ? [] : [checkLocale(locale)]),
+    ...(defaults === undefined ? checkDisk(recipe.disk) : []),
     ...repositories.map(({ name, url }) =>
       checkConfigured(`repository ${name}`, url, ['/etc/apt/sources.list.d', '/etc/yum.repos.d']),
     ),
@@ -151,6 +149,15 @@ function checkInstalled(recipe: Recipe): ElementCheck[] {
       ]),
     ),
     ...(network === 'dhcp' ? [] : [checkConfigured(`address ${network.address}`, network.address, networkFolders)]),
+  ];
+}
+
+function checkDisk(disk: Recipe['disk']): ElementCheck[] {
+  const swap = { element: 'swap', words: ['sh', '-c', 'tail -n +2 /proc/swaps | grep -q .'] };
+  return [
+    ...makeVolumes(disk).map(({ path }): ElementCheck => checkVolume(path, disk.filesystem)),
+    checkVolume('/', disk.filesystem),
+    ...(disk.swap === undefined ? [] : [swap]),
   ];
 }
 

@@ -22,7 +22,6 @@ const descriptorSchema = z.object({
 type Descriptor = z.output<typeof descriptorSchema>;
 
 export interface FirmwareSearch {
-  readonly secureBoot?: boolean;
   /** Folders of descriptors, least important first. */
   readonly dirs?: readonly string[];
 }
@@ -42,12 +41,11 @@ export async function findFirmware(arch: Arch, search: FirmwareSearch = {}): Pro
   const dirs = search.dirs ?? defaultFirmwareDirs(process.env);
   for (const path of await listDescriptors(dirs)) {
     const descriptor = await readDescriptor(path);
-    if (descriptor && suits(descriptor, arch, search.secureBoot ?? false)) return makeFirmware(descriptor);
+    if (descriptor && suits(descriptor, arch)) return makeFirmware(descriptor);
   }
-  const kind = search.secureBoot ? 'UEFI firmware with Secure Boot' : 'UEFI firmware';
   throw new KvmimgError({
     code: 'firmware-missing',
-    message: `No ${kind} for ${arch} machines is installed: no descriptor in ${dirs.join(', ')} fits.`,
+    message: `No UEFI firmware for ${arch} machines is installed: no descriptor in ${dirs.join(', ')} fits.`,
     hint: `${installHints[arch]}, or run \`kvmimg doctor --fix --arch ${arch}\`${wayOut[arch]}.`,
   });
 }
@@ -92,14 +90,13 @@ async function readDescriptor(path: string): Promise<Descriptor | undefined> {
   }
 }
 
-function suits(descriptor: Descriptor, arch: Arch, secureBoot: boolean): boolean {
+function suits(descriptor: Descriptor, arch: Arch): boolean {
   const { architecture, machine } = machineTypes[arch];
   return (
     descriptor['interface-types'].includes('uefi') &&
     descriptor.targets.some((target) => target.architecture === architecture && target.machines.some(isOurs)) &&
-    descriptor.features.includes('secure-boot') === secureBoot &&
-    // Without Microsoft's keys in the variable store Secure Boot is there but not on.
-    descriptor.features.includes('enrolled-keys') === secureBoot
+    // Secure Boot would keep an image from booting whose kernel nobody has signed.
+    !['secure-boot', 'enrolled-keys'].some((feature) => descriptor.features.includes(feature))
   );
   function isOurs(pattern: string): boolean {
     return machine.test(pattern);

@@ -1,3 +1,4 @@
+import { formatAddress, subnetStart } from '../recipe/ipv4.ts';
 import type { Recipe } from '../recipe/schema.ts';
 
 /** The user-mode network of a build's machines. */
@@ -41,30 +42,4 @@ export function makeGuestNetwork({ network }: Pick<Recipe, 'network'>): GuestNet
 /** The setting of a machine of the build: none where QEMU's own network will do. */
 export function guestNetworkOf(recipe: Pick<Recipe, 'network'>): { readonly guestNetwork?: GuestNetwork } {
   return recipe.network === 'dhcp' ? {} : { guestNetwork: makeGuestNetwork(recipe) };
-}
-
-/** What is wrong with a static address: undefined when nothing is. */
-export function findNetworkProblem(network: Exclude<Recipe['network'], 'dhcp'>): string | undefined {
-  const [address = '', prefixText = ''] = network.address.split('/');
-  const prefix = Number(prefixText);
-  if (prefix < 8 || prefix > 29) return `a prefix length of ${prefix} is not possible here: it must be 8 to 29`;
-  const first = subnetStart(address, prefix);
-  const last = first + 2 ** (32 - prefix) - 1;
-  const isHost = (each: string): boolean => readAddress(each) > first && readAddress(each) < last;
-  if (!isHost(address)) return `${address} is the address of the network itself, or its broadcast address`;
-  if (!isHost(network.gateway)) return `the gateway ${network.gateway} is not in ${formatAddress(first)}/${prefix}`;
-  return address === network.gateway ? 'address and gateway are the same' : undefined;
-}
-
-function subnetStart(address: string, prefix: number): number {
-  const size = 2 ** (32 - prefix);
-  return Math.floor(readAddress(address) / size) * size;
-}
-
-function readAddress(address: string): number {
-  return address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
-}
-
-function formatAddress(value: number): string {
-  return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
 }

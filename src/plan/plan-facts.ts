@@ -23,6 +23,8 @@ export interface PlanFacts {
   readonly manifestExists: boolean;
   /** What the manifest in the output folder says of files that are there; undefined where it cannot be read. */
   readonly delivered: readonly DeliveredFile[] | undefined;
+  /** Those given by `--media` that are no folder. */
+  readonly missingMediaDirs: readonly string[];
   /** SHA-256 of each answer file template of the family, by name. */
   readonly templates: Readonly<Record<string, string>>;
 }
@@ -33,6 +35,7 @@ export interface PlanFactsRequest {
   readonly cacheDir: string;
   readonly outputPaths: readonly string[];
   readonly manifestPath: string;
+  readonly mediaDirs: readonly string[];
 }
 
 /** Folder of the answer file templates of a family. */
@@ -46,16 +49,19 @@ const templateFolders: Readonly<Record<Distro['family'], string>> = {
 /** Reads the facts; it writes nothing, not even a folder. @throws InputError for a folder of templates that has none. */
 export async function readPlanFacts(request: PlanFactsRequest): Promise<PlanFacts> {
   checkTemplatesDir();
-  const [mirrors, memory, output, cache, existing, manifestExists, delivered, templates] = await Promise.all([
-    findHostMirrors(),
-    readMemory(),
-    readFolderFacts(request.outputDir),
-    readFolderFacts(request.cacheDir),
-    Promise.all(request.outputPaths.map(exists)),
-    exists(request.manifestPath),
-    readDelivered(request.manifestPath),
-    hashTemplates(templateFolder(templateFolders[request.family])),
-  ]);
+  const [mirrors, memory, output, cache, existing, manifestExists, delivered, templates, mediaDirs] = await Promise.all(
+    [
+      findHostMirrors(),
+      readMemory(),
+      readFolderFacts(request.outputDir),
+      readFolderFacts(request.cacheDir),
+      Promise.all(request.outputPaths.map(exists)),
+      exists(request.manifestPath),
+      readDelivered(request.manifestPath),
+      hashTemplates(templateFolder(templateFolders[request.family])),
+      Promise.all(request.mediaDirs.map(isFolder)),
+    ],
+  );
   return {
     platform: process.platform,
     arch: process.arch === 'arm64' ? 'arm64' : 'amd64',
@@ -64,8 +70,13 @@ export async function readPlanFacts(request: PlanFactsRequest): Promise<PlanFact
     output,
     cache,
     existingOutputs: request.outputPaths.filter((_, index) => existing[index]),
+    missingMediaDirs: request.mediaDirs.filter((_, index) => !mediaDirs[index]),
     ...{ manifestExists, delivered, templates },
   };
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 }
 
 async function exists(path: string): Promise<boolean> {

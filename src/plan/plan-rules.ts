@@ -3,7 +3,7 @@ import { isRecipeFile } from '../recipe/base.ts';
 import { formatSize } from '../recipe/quantities.ts';
 import { type Format, recipeSchema } from '../recipe/schema.ts';
 import { digestOf } from './canonical-json.ts';
-import { findNetworkProblem } from './guest-network.ts';
+import { checkHeeded, checkIsoDigest, checkMediaDirs } from './heeded-rules.ts';
 import { findOwnFiles, makePlannedLayers } from './layer-keys.ts';
 import type { PlanInputs } from './make-plan.ts';
 import { planMedia } from './planned-media.ts';
@@ -24,11 +24,13 @@ const formatShares: Readonly<Record<Format, number>> = { qcow2: 0.3, raw: 1, vmd
 export const planRules: readonly PlanRule[] = [
   { name: 'arch-is-built', aboutHost: false, check: checkArch },
   { name: 'installer-fits', aboutHost: false, check: checkInstaller },
+  { name: 'settings-are-heeded', aboutHost: false, check: checkHeeded },
+  { name: 'iso-is-the-one', aboutHost: false, check: checkIsoDigest },
+  { name: 'media-folders-exist', aboutHost: false, check: checkMediaDirs },
   { name: 'firmware-exists', aboutHost: false, check: checkFirmware },
   { name: 'installer-has-memory', aboutHost: false, check: checkInstallerMemory },
   { name: 'package-names', aboutHost: false, check: checkPackageNames },
   { name: 'repository-is-new', aboutHost: false, check: checkRepositories },
-  { name: 'network-is-whole', aboutHost: false, check: checkNetwork },
   { name: 'volumes-fit', aboutHost: false, check: checkVolumes },
   { name: 'disk-suffices', aboutHost: false, check: checkDisk },
   { name: 'base-is-installed', aboutHost: false, check: checkBase },
@@ -138,11 +140,6 @@ function checkRepositories({ recipe, placeOf }: PlanInputs): Problem[] {
         ]
       : [],
   );
-}
-
-function checkNetwork({ recipe, placeOf }: PlanInputs): Problem[] {
-  const message = recipe.network === 'dhcp' ? undefined : findNetworkProblem(recipe.network);
-  return message === undefined ? [] : [{ place: placeOf(['network', 'address']), message }];
 }
 
 /** Settings that only an installer heeds. */

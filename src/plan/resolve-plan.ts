@@ -60,6 +60,7 @@ async function resolveOne(
       cacheDir: options.cacheDir,
       outputPaths: outputs.map((output) => output.path),
       manifestPath,
+      mediaDirs: options.mediaDirs,
     }),
   ]);
   return makePlan({ ...loaded, recipe, distro, lock, facts, options, checksHost });

@@ -17,8 +17,6 @@ export interface RunOptions {
   readonly onOutput?: (piece: string) => void;
   /** A kvmimg ended by SIGKILL takes the program along: for one that writes for minutes. */
   readonly endsWithKvmimg?: boolean;
-  /** What to do when the program is missing. */
-  readonly missingHint?: string;
 }
 
 export interface RunResult {
@@ -63,7 +61,7 @@ export async function run(program: string, args: readonly string[], options: Run
   const result = await child;
   if (result.isCanceled) throw options.signal?.reason ?? new InterruptedError('abort');
   const isMissing = systemErrorCode(result.cause) === 'ENOENT' || (file !== program && result.exitCode === notFound);
-  if (isMissing) throw missing(program, options.missingHint);
+  if (isMissing) throw missing(program);
   const command = quoteCommand(program, args);
   if (result.timedOut) {
     throw failed('program-timeout', `${program} did not end within ${options.timeoutMs} ms.`, command, result);
@@ -95,7 +93,7 @@ export async function runOnOwnStreams(
     forceKillAfterDelay: 2_000,
   });
   if (result.isCanceled) throw options.signal.reason;
-  if (systemErrorCode(result.cause) === 'ENOENT') throw missing(program, undefined);
+  if (systemErrorCode(result.cause) === 'ENOENT') throw missing(program);
   // Ctrl-C without a raw terminal reaches the program and kvmimg alike; the program may be the quicker one.
   if (result.signal) throw new InterruptedError(result.signal);
   return result.exitCode ?? -1;
@@ -114,11 +112,11 @@ function describeFailure(program: string, exitCode: number | undefined, signal: 
   return exitCode === undefined ? `${program} could not be started.` : `${program} failed with exit code ${exitCode}.`;
 }
 
-function missing(program: string, hint: string | undefined): KvmimgError {
+function missing(program: string): KvmimgError {
   return new KvmimgError({
     code: 'program-missing',
     message: `The program ${program} is not installed, or not on the PATH.`,
-    hint: hint ?? 'Run `kvmimg doctor --fix` to install what is missing.',
+    hint: 'Run `kvmimg doctor --fix` to install what is missing.',
   });
 }
 

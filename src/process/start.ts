@@ -3,8 +3,6 @@ import { registerKill } from '../lifecycle/signals.ts';
 import { endWithParent } from './parent-death.ts';
 
 export interface StartOptions {
-  readonly cwd?: string;
-  readonly env?: Readonly<Record<string, string>>;
   /** Called with each line that the program writes to standard output or standard error. */
   readonly onLine?: (line: string) => void;
 }
@@ -42,8 +40,7 @@ export async function start(
   // Loaded when first needed, as in run.ts.
   const { execa } = await import('execa');
   const child = execa(file, [...allArgs], {
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    env: { LANG: 'C.UTF-8', ...options.env },
+    env: { LANG: 'C.UTF-8' },
     stdin: 'ignore',
     reject: false,
     buffer: false,

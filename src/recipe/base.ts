@@ -37,7 +37,12 @@ export async function joinBase(
   if (depth >= depthLimit)
     return { problems: [{ place, message: 'stands on itself, or on too long a chain of bases' }] };
   const found = await read(named, recipe.dir);
-  if ('problems' in found) return found;
+  if ('problems' in found) {
+    const of = found.problems.map((problem) =>
+      problem.place === named ? { ...problem, place, message: `${named}: ${problem.message}` } : problem,
+    );
+    return { problems: of };
+  }
   const base = await joinBase(found, read, depth + 1);
   if ('problems' in base) return base;
   const obstacle = findObstacle(base, recipe);

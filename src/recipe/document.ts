@@ -20,9 +20,9 @@ export function parseRecipeDocument(
     const { line, col } = lineCounter.linePos(offset);
     return `${name}:${line}:${col}`;
   };
-  const mistakes = [...parsed.errors, ...parsed.warnings];
+  const mistakes = findMistakes(parsed);
   if (mistakes.length > 0) {
-    return { problems: mistakes.map((error) => ({ place: position(error.pos[0]), message: describe(error) })) };
+    return { problems: mistakes.map(({ offset, message }) => ({ place: position(offset), message })) };
   }
   const root = parsed.contents;
   if (root === null || (isScalar(root) && root.value === null)) {
@@ -41,6 +41,14 @@ export function parseRecipeDocument(
     // More aliases than the library allows: a file made to blow up, or an alias to nowhere.
     return { problems: [{ place: name, message: `cannot be read: ${messageOf(error)}` }] };
   }
+}
+
+/** What is wrong with YAML of the user's: what the library only warns of (an unknown tag) too. */
+export function findMistakes({
+  errors,
+  warnings,
+}: Document.Parsed): readonly { readonly offset: number; readonly message: string }[] {
+  return [...errors, ...warnings].map((error) => ({ offset: error.pos[0], message: describe(error) }));
 }
 
 /** Offset in the text of what is at `path`; of the nearest thing around it where nothing is there. */

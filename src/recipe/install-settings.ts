@@ -9,7 +9,7 @@ export type Filesystem = (typeof filesystems)[number];
 
 const mebibyte = 2 ** 20;
 /** What a sparse VMDK can hold. */
-const diskSizeLimitBytes = 2 ** 41 - mebibyte;
+export const diskSizeLimitBytes = 2 ** 41 - mebibyte;
 
 const wholeMebibytes = sizeBytes.refine((bytes) => bytes % mebibyte === 0, { error: 'must be a multiple of 1 MiB' });
 const mountPoint = absolutePath.regex(/^[A-Za-z0-9/_-]+$/, 'must be a path of letters, digits, /, _ and -');
@@ -62,7 +62,7 @@ export function makeVolumes({
 
 export const staticNetwork = z.strictObject({
   address: z
-    .union([z.cidrv4()], { error: 'must be an IPv4 address with its prefix length, such as 192.0.2.10/24' })
+    .cidrv4({ error: 'must be an IPv4 address with its prefix length, such as 192.0.2.10/24' })
     .meta({ description: 'Address and prefix length of the first Ethernet device.', example: '192.0.2.10/24' }),
   gateway: z.ipv4({ error: 'must be an IPv4 address' }).meta({ description: 'The router.', example: '192.0.2.1' }),
   nameservers: z
@@ -75,6 +75,14 @@ export const staticNetwork = z.strictObject({
     .meta({ description: 'Domains to search.', example: ['example.org'] }),
 });
 
+/** As apt, dnf and tdnf take it. */
+export const publicKeyWanted =
+  'must be an OpenPGP public key in ASCII armour; `gpg --armor --export`, or `gpg --enarmor`, makes one';
+
+export function isPublicKey(text: string): boolean {
+  return text.includes('-----BEGIN PGP PUBLIC KEY BLOCK-----') && !text.includes('PRIVATE KEY');
+}
+
 export const repository = z
   .strictObject({
     name: line
@@ -82,14 +90,22 @@ export const repository = z
       .meta({ description: 'Names its file in the image.', example: 'example' }),
     url: httpUrl.meta({ description: 'Where the repository is.', example: 'https://repo.example.org/apt' }),
     suite: line
-      .regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*$/, 'must be the suite of an apt repository')
+      .regex(/^(?:(?:\.?\/)?[A-Za-z0-9][A-Za-z0-9._/-]*|\.?\/)$/, 'must be the suite of an apt repository')
       .optional()
-      .meta({ description: 'Suite of an apt repository. Default: the codename.', example: 'stable' }),
+      .meta({
+        description:
+          'Suite of an apt repository; `/` or a folder with a slash at its end for one without suites. Default: the codename.',
+        example: 'stable',
+      }),
     components: z
       .array(line.regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*$/, 'must be a component of an apt repository'))
       .default(['main'])
       .meta({ description: 'Components of an apt repository.', example: ['main'] }),
-    key: z.string().min(1).optional().meta({ description: 'Its OpenPGP public key, ASCII-armoured.' }),
+    key: z
+      .string()
+      .refine(isPublicKey, publicKeyWanted)
+      .optional()
+      .meta({ description: 'Its OpenPGP public key, ASCII-armoured.' }),
     keySource: line.min(1).optional().meta({ description: 'A file on this machine with the key.' }),
   })
   .refine((value) => (value.key === undefined) !== (value.keySource === undefined), {
@@ -104,7 +120,7 @@ const isoPlace = z.union([httpUrl, line.min(1).regex(/^(?!https?:)/)], {
 export const installer = z
   .strictObject({
     iso: isoPlace.optional().meta({
-      description: "The installer's ISO: a path relative to the recipe, or a URL. Default: the distro's own.",
+      description: "The installer's ISO: a path (in a recipe relative to it), or a URL. Default: the distro's own.",
       example: 'ubuntu-22.04.5-live-server-amd64.iso',
       flag: '--iso <path or url>',
       file: true,

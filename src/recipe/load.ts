@@ -14,10 +14,10 @@ import {
   nameVariant,
   type Variant,
 } from './matrix.ts';
-import { applyOverrides, type Override, parseSet } from './overrides.ts';
-import { findValue, formatPath, isWithin, type Path } from './path.ts';
+import { applyOverrides, findPlace, type Override, parseSet } from './overrides.ts';
+import { findValue, formatPath, type Path } from './path.ts';
 import type { RecipeSettings } from './schema.ts';
-import { type DigestFile, digestFile, readSources, type SourceFile } from './sources.ts';
+import { type DigestFile, decodeText, digestFile, readSources, type SourceFile } from './sources.ts';
 import { distinctProblems, toProblems, validateRecipe } from './validate.ts';
 
 /** What the user says on the command line about the recipe. */
@@ -119,8 +119,7 @@ function separateMatrix(
 ): Said & { readonly matrix: unknown; readonly problems: readonly Problem[] } {
   const isOfMatrix = ({ path }: Override): boolean => path[0] === 'matrix';
   const { data, problems } = applyOverrides(base.data, overrides.filter(isOfMatrix));
-  const placeOf: PlaceOf = (path, at) =>
-    overrides.findLast((override) => isWithin(path, override.path))?.place ?? base.placeOf(path, at);
+  const placeOf: PlaceOf = (path, at) => findPlace(overrides, path) ?? base.placeOf(path, at);
   return {
     dir: base.dir,
     data: Object.fromEntries(Object.entries(base.data).filter(([name]) => name !== 'matrix')),
@@ -141,8 +140,7 @@ interface LoadedVariant {
 async function loadVariant(said: Said, variant: Variant, digest: DigestFile): Promise<LoadedVariant> {
   const { data, problems } = applyOverrides(said.data, [...makeOverrides(variant, said.placeOf), ...said.overrides]);
   const placeOf: PlaceOf = (path, at) =>
-    said.overrides.findLast((override) => isWithin(path, override.path))?.place ??
-    said.placeOf(findSource({ data: said.data, variant, path, at }), at);
+    findPlace(said.overrides, path) ?? said.placeOf(findSource({ data: said.data, variant, path, at }), at);
   const checked = validateRecipe(data);
   const { sources, issues } = await readSources(data, said.dir, digest);
   const name = nameVariant(data, variant);
@@ -186,14 +184,15 @@ async function readRecipeFile(name: string, dir: string): Promise<ReadResult> {
 
 async function readOneFile(name: string, dir: string): Promise<ReadResult> {
   const path = resolve(dir, name);
-  let text: string;
+  let text: string | undefined;
   try {
-    text = await readFile(path, 'utf8');
+    text = decodeText(await readFile(path));
   } catch (error) {
     const message =
       systemErrorCode(error) === 'ENOENT' ? 'there is no such file' : `cannot be read: ${messageOf(error)}`;
     return { problems: [{ place: name, message }] };
   }
+  if (text === undefined) return { problems: [{ place: name, message: 'is not UTF-8 text' }] };
   const parsed = parseRecipeDocument(text, name);
   return 'problems' in parsed ? parsed : { ...parsed.document, dir: dirname(path) };
 }

@@ -1,6 +1,7 @@
 import { parseDocument } from 'yaml';
 import { messageOf, type Problem } from '../errors.ts';
-import { formatPath, type Path, parsePath } from './path.ts';
+import { findMistakes } from './document.ts';
+import { formatPath, isWithin, type Path, parsePath } from './path.ts';
 
 /** A value given on the command line, which comes before what the file says. */
 export interface Override {
@@ -8,6 +9,15 @@ export interface Override {
   readonly value: unknown;
   /** `--set disk.size`, `--format`. */
   readonly place: string;
+  /** Whether it is YAML, in which a part has a place of its own. */
+  readonly isSet?: boolean;
+}
+
+/** Where the command line says what is at `path`, by the last of the overrides that does: `--set disk.size`, `--format`. */
+export function findPlace(overrides: readonly Override[], path: Path): string | undefined {
+  const override = overrides.findLast((one) => isWithin(path, one.path));
+  const isPart = override?.isSet === true && path.length > override.path.length;
+  return isPart ? `--set ${formatPath(path)}` : override?.place;
 }
 
 /** Reads the argument of a `--set path=value`, whose value is YAML. */
@@ -20,14 +30,14 @@ export function parseSet(argument: string): { readonly override: Override } | { 
   if (!path) {
     return { problem: { place, message: 'has no valid path', hint: 'Such as disk.size or users[0].name' } };
   }
-  const parsed = parseDocument(argument.slice(equals + 1), { prettyErrors: false });
-  const mistake = parsed.errors[0];
-  if (mistake) return { problem: { place, message: `the value is not YAML: ${mistake.message.split('\n')[0]}` } };
+  const parsed = parseDocument(argument.slice(equals + 1), { prettyErrors: false, merge: true });
+  const mistake = findMistakes(parsed)[0];
+  if (mistake) return { problem: { place, message: mistake.message } };
   try {
-    return { override: { path, value: parsed.toJS(), place } };
+    return { override: { path, value: parsed.toJS(), place, isSet: true } };
   } catch (error) {
     // An alias of an anchor that is not there.
-    return { problem: { place, message: `the value is not YAML: ${messageOf(error)}`, hint: 'Put it in quotes.' } };
+    return { problem: { place, message: `is not YAML: ${messageOf(error)}`, hint: 'Put it in quotes.' } };
   }
 }
 

@@ -46,3 +46,7 @@ function quantity(parse: (text: string) => number | undefined, expected: string)
 export const sizeBytes = quantity(parseSizeBytes, 'must be a size such as 8GiB');
 /** In a recipe a duration is `10m` or a number of milliseconds; parsed to milliseconds. */
 export const durationMs = quantity(parseDurationMs, 'must be a duration such as 90s, 10m or 2h');
+/** How long something is waited for: Node's timers end at once when they are to last 2^31 ms, 24.8 days. */
+export const waitMs = durationMs
+  .refine((ms) => ms >= durationUnits.s, { error: 'must be at least 1s' })
+  .refine((ms) => ms <= 24 * durationUnits.d, { error: 'must be at most 24d' });

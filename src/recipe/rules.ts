@@ -1,4 +1,7 @@
+import { checkNetwork } from './network-rule.ts';
 import { formatPath, type Path } from './path.ts';
+import { findPathObstacle } from './sealed-files.ts';
+import { isSystemName } from './system-names.ts';
 import type { RecipeIssue } from './validate.ts';
 
 /** What a recipe must keep that no single value shows. Rules look at data of any shape, and pass over what is no recipe. */
@@ -25,24 +28,16 @@ export const recipeRules: readonly RecipeRule[] = [
   { name: 'sysctls-agree', check: checkSysctls },
   { name: 'services-agree', check: checkServices },
   { name: 'users-are-new', check: checkUserNames },
-  { name: 'files-not-of-the-seal', check: checkFilePaths },
+  { name: 'files-stay', check: checkFilePaths },
+  { name: 'network-is-whole', check: checkNetwork },
 ];
 
-/** Files that the seal writes or empties last of all, with the setting that says the same. */
-const sealedFiles: Readonly<Record<string, string>> = {
-  '/etc/hostname': 'hostname',
-  '/etc/hosts': 'hostname',
-  '/etc/machine-id': 'nothing: each clone makes its own',
-  '/etc/apt/sources.list': 'imageMirror, or a file in /etc/apt/sources.list.d',
-  '/etc/apt/sources.list.d/debian.sources': 'imageMirror and imageSecurityMirror',
-};
-
 function checkFilePaths(data: unknown): RecipeIssue[] {
-  return select(data, 'provision[*].files[*].path').flatMap(({ path, value }) => {
-    const instead = typeof value === 'string' ? sealedFiles[value] : undefined;
-    return instead === undefined
-      ? []
-      : [{ path, message: `${value} is written when the image is sealed; use ${instead}` }];
+  return select(data, 'provision[*].files[*]').flatMap((file) => {
+    const [path] = select(file.value, 'path');
+    const [content] = select(file.value, 'content');
+    const obstacle = typeof path?.value === 'string' ? findPathObstacle(path.value, content?.value) : undefined;
+    return obstacle === undefined ? [] : [{ path: [...file.path, 'path'], ...obstacle }];
   });
 }
 
@@ -92,30 +87,45 @@ function repeats(found: readonly Found[]): RecipeIssue[] {
 }
 
 function checkSysctls(data: unknown): RecipeIssue[] {
-  const first = new Map<string | number | undefined, Found>();
+  const first = new Map<string, Found>();
   return select(data, 'provision[*].sysctls.{*}').flatMap((found) => {
-    const name = found.path.at(-1);
+    const name = kernelPath(String(found.path.at(-1)));
     const earlier = first.get(name);
     first.set(name, earlier ?? found);
-    if (!earlier || String(earlier.value) === String(found.value)) return [];
+    if (!earlier || String(earlier.value).trim() === String(found.value).trim()) return [];
     return [{ path: found.path, message: `has another value at ${formatPath(earlier.path)}: ${show(earlier.value)}` }];
   });
 }
 
+/** `net/ipv4/ip_forward`: as sysctl reads a name, where the first separator says which of the two is meant (sysctl.d(5)). */
+function kernelPath(name: string): string {
+  const isPath = /[./]/.exec(name)?.[0] === '/';
+  return isPath ? name : name.replace(/[./]/g, (separator) => (separator === '.' ? '/' : '.'));
+}
+
 function checkServices(data: unknown): RecipeIssue[] {
-  const enabled = new Map(select(data, 'provision[*].services.enable[*]').map(({ path, value }) => [value, path]));
+  const units = select(data, 'provision[*].services.enable[*]');
+  const enabled = new Map(units.map(({ path, value }) => [fullUnitName(value), path]));
   const stopped = ['disable', 'mask'].flatMap((verb) => select(data, `provision[*].services.${verb}[*]`));
   return stopped.flatMap(({ path, value }) => {
-    const other = enabled.get(value);
+    const other = enabled.get(fullUnitName(value));
     return other ? [{ path, message: `${show(value)} is enabled at ${formatPath(other)}` }] : [];
   });
 }
 
+/** systemctl takes a name without the suffix of a kind of unit for that of a service. */
+function fullUnitName(name: unknown): unknown {
+  const kinds = /\.(service|socket|device|mount|automount|swap|target|path|timer|slice|scope)$/;
+  return typeof name !== 'string' || kinds.test(name) ? name : `${name}.service`;
+}
+
 function checkUserNames(data: unknown): RecipeIssue[] {
-  const taken = ['root', 'daemon', 'bin', 'sys', 'nobody', 'sshd', 'kvmimg-build'];
   return select(data, 'users[*].name')
-    .filter(({ value }) => typeof value === 'string' && taken.includes(value))
-    .map(({ path, value }) => ({ path, message: `${show(value)} is a user of the system, choose another name` }));
+    .filter(({ value }) => typeof value === 'string' && isSystemName(value))
+    .map(({ path, value }) => ({
+      path,
+      message: `${show(value)} is a user or group of the system, choose another name`,
+    }));
 }
 
 function show(value: unknown): string {

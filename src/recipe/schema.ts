@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { disk, installer, repository, staticNetwork } from './install-settings.ts';
-import { durationMs, sizeBytes } from './quantities.ts';
+import { durationMs, sizeBytes, waitMs } from './quantities.ts';
 import {
   absolutePath,
   hostName,
+  hostOrAddress,
   httpUrl,
   imageName,
   kernelArgument,
@@ -74,7 +75,7 @@ const services = z
 const sysctls = z
   .record(
     line.regex(/^[a-z0-9_]+([./][A-Za-z0-9_-]+)+$/, 'must be a sysctl name such as vm.swappiness'),
-    z.union([line, z.number()], { error: 'must be a number or text' }),
+    z.union([line.trim(), z.number()], { error: 'must be a number or text' }),
   )
   .refine((value) => Object.keys(value).length > 0, { error: 'must name at least one sysctl' });
 
@@ -94,20 +95,20 @@ const step = z
       .meta({ description: 'Kernel parameters, kept in /etc/sysctl.d.', example: { 'vm.swappiness': 0 } }),
     services: services.optional().meta({ description: 'systemd units to enable, disable or mask.' }),
     scripts: z.array(script).min(1).optional().meta({ description: 'Scripts to run as root, in order.' }),
-    timeout: durationMs.prefault('30m').meta({ description: 'The step fails after this time.', example: '10m' }),
+    timeout: waitMs.prefault('30m').meta({ description: 'The step fails after this time.', example: '10m' }),
   })
   .refine((value) => stepKinds.filter((kind) => value[kind] !== undefined).length === 1, {
     error: `must have exactly one of ${stepKinds.join(', ')}`,
   });
 
 const limits = z.strictObject({
-  ssh: durationMs
+  ssh: waitMs
     .optional()
     .meta({ description: 'For a booted guest to answer by SSH. Default: 3m, 10m when emulated.', example: '20m' }),
-  silence: durationMs
+  silence: waitMs
     .optional()
     .meta({ description: 'Without a sign of life of the guest. Default: 3m, 10m when emulated.', example: '20m' }),
-  powerOff: durationMs
+  powerOff: waitMs
     .optional()
     .meta({ description: 'For a guest to power itself off. Default: 2m, 5m when emulated.', example: '10m' }),
 });
@@ -169,7 +170,7 @@ export const recipeFields = z.strictObject({
         'Network of the image where it starts without first-boot data: `dhcp` on every Ethernet device, or a static address of the first one. With such data cloud-init sets up the network.',
     }),
   ntp: z
-    .array(line.regex(/^[A-Za-z0-9:.-]+$/, 'must be a host name or an address'))
+    .array(hostOrAddress)
     .default([])
     .meta({ description: "Time servers. Default: the distribution's own.", example: ['ntp.example.org'] }),
   repositories: z
@@ -179,7 +180,7 @@ export const recipeFields = z.strictObject({
   installer: installer.prefault({}).meta({ description: "The installer's medium." }),
   answerFile: line.min(1).optional().meta({
     description:
-      "An answer file of your own in place of kvmimg's. Filled in are {{guestRoot}}, {{seedUrl}}, {{callbackUrl}}, {{syslogPort}}, {{diskSerial}}, {{buildUser}}, {{buildUserKey}}, {{hostPublicKey}} and {{hostPrivateKeyBase64}}: it makes that user with that key and sudo, and puts in that host key, so that the build can go on. Relative to the recipe.",
+      "An answer file of your own in place of kvmimg's. Filled in are {{guestRoot}}, {{seedUrl}}, {{callbackUrl}}, {{syslogPort}}, {{diskSerial}}, {{buildUser}}, {{buildUserKey}}, {{hostPublicKey}} and {{hostPrivateKeyBase64}}: it makes that user with that key and sudo, and puts in that host key, so that the build can go on. Its disk is not checked, and locale and time zone only where the recipe says them. In a recipe relative to it.",
     example: 'my.ks',
     flag: '--answer-file <file>',
     file: true,
@@ -193,11 +194,14 @@ export const recipeFields = z.strictObject({
     .default([])
     .meta({ description: 'Users of the image. Default: none; first-boot data adds them.' }),
   mirror: httpUrl.optional().meta({
-    description: "Package mirror to build from. Default: this host's own, then the public one.",
+    description:
+      "Package mirror to build from. Default: for Debian on a Debian host that of the host's apt, else the public one.",
     example: 'http://mirror.example.org/debian',
     flag: '--mirror <url>',
   }),
-  securityMirror: httpUrl.optional().meta({ description: 'Mirror of security updates to build from.' }),
+  securityMirror: httpUrl.optional().meta({
+    description: 'Mirror of security updates to build from. Default: as of `mirror`, which does not stand for it.',
+  }),
   imageMirror: httpUrl.optional().meta({ description: 'Mirror that the image is left with. Default: the public one.' }),
   imageSecurityMirror: httpUrl
     .optional()

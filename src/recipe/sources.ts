@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, systemErrorCode } from '../errors.ts';
+import { isPublicKey, publicKeyWanted } from './install-settings.ts';
 import { select } from './rules.ts';
 import type { RecipeIssue } from './validate.ts';
 
@@ -19,16 +20,21 @@ export interface SourceFile {
 
 /** The one that may be a URL. */
 const fetchedPattern = 'installer.iso';
+const keyPattern = 'repositories[*].keySource';
+const scriptPattern = 'provision[*].scripts[*].source';
 
 /** Settings that name a file on this machine. */
 export const sourcePatterns = [
   'base',
   'answerFile',
   fetchedPattern,
-  'repositories[*].keySource',
+  keyPattern,
   'provision[*].files[*].source',
-  'provision[*].scripts[*].source',
+  scriptPattern,
 ];
+
+/** Those that are read as text. */
+const textPatterns: readonly string[] = ['answerFile', keyPattern, scriptPattern];
 
 export function namesUrl(text: string): boolean {
   return /^https?:/.test(text);
@@ -64,11 +70,30 @@ export async function readSources(
       }
       if (!namesFile(value)) continue;
       const outcome = await readSource(value, resolveFile(recipeDir, value), digest);
-      if (typeof outcome === 'string') issues.push({ path, message: outcome });
-      else sources.set(value, outcome);
+      const message = typeof outcome === 'string' ? outcome : await findTextProblem(outcome, pattern);
+      if (message !== undefined) issues.push({ path, message });
+      if (typeof outcome !== 'string') sources.set(value, outcome);
     }
   }
   return { sources: [...sources.values()], issues };
+}
+
+/** What is wrong with the text of a file; undefined where nothing is, or where any bytes will do. */
+async function findTextProblem({ path }: SourceFile, pattern: string): Promise<string | undefined> {
+  if (!textPatterns.includes(pattern)) return undefined;
+  const text = decodeText(await readFile(path));
+  if (pattern === keyPattern) return isPublicKey(text ?? '') ? undefined : `${path} ${publicKeyWanted}`;
+  if (text === undefined) return `${path} is not UTF-8 text`;
+  return text.trim() === '' ? `${path} is empty` : undefined;
+}
+
+/** Undefined for bytes that are not UTF-8. A byte order mark stays. */
+export function decodeText(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
 }
 
 async function readSource(source: string, path: string | undefined, digest: DigestFile): Promise<SourceFile | string> {

@@ -63,8 +63,6 @@ export function distinctProblems(problems: readonly Problem[]): Problem[] {
 function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':
-      if (issue.input === undefined) return 'is required';
-      if (issue.input === null) return 'has no value';
       return `must be ${kindNames[issue.expected] ?? issue.expected}`;
     case 'invalid_value':
       return `must be one of ${issue.values.join(', ')}`;
@@ -85,12 +83,40 @@ function describeLimit(limit: string, origin: string, count: number): string {
 
 function toIssues(issue: z.core.$ZodIssue, data: unknown): RecipeIssue[] {
   const path = issue.path.map((segment) => (typeof segment === 'symbol' ? String(segment) : segment));
+  const branch = issue.code === 'invalid_union' && isMap(findValue(data, path)) ? branchOfMaps(issue) : undefined;
+  if (branch) return branch.flatMap((inner) => toIssues({ ...inner, path: [...issue.path, ...inner.path] }, data));
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...path, key]));
   if (issue.code === 'invalid_key') {
     return [{ path, message: issue.issues[0]?.message ?? 'must have another name', at: 'key' }];
   }
-  const hint = hintFor(issue, findValue(data, path));
-  return [{ path, message: `${issue.message}${seen(issue, findValue(data, path))}`, ...hint }];
+  const value = findValue(data, path);
+  return [
+    {
+      path,
+      message: describeMissing(issue, value) ?? `${issue.message}${seen(issue, value)}`,
+      ...hintFor(issue, value),
+    },
+  ];
+}
+
+/** What a message of the setting's own in the schema does not tell: that there is nothing. */
+function describeMissing(issue: z.core.$ZodIssue, value: unknown): string | undefined {
+  if (!isAboutKind(issue)) return undefined;
+  return value === undefined ? 'is required' : value === null ? 'has no value' : undefined;
+}
+
+/** Whether a value is not of the kind that is wanted at all. */
+function isAboutKind({ code }: z.core.$ZodIssue): boolean {
+  return code === 'invalid_type' || code === 'invalid_union' || code === 'invalid_value';
+}
+
+/** What is wrong with a map by the one alternative that takes maps. */
+function branchOfMaps({ errors }: z.core.$ZodIssueInvalidUnion): readonly z.core.$ZodIssue[] | undefined {
+  return errors.find((issues) => !issues.some((issue) => issue.path.length === 0 && isAboutKind(issue)));
+}
+
+function isMap(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function unknownKey(path: Path): RecipeIssue {
@@ -100,14 +126,15 @@ function unknownKey(path: Path): RecipeIssue {
 
 /** `, not "x86"`: the value seen, where it is short and the message does not tell it. */
 function seen(issue: z.core.$ZodIssue, value: unknown): string {
-  if (Array.isArray(value)) return issue.code === 'invalid_type' ? ', not a list' : '';
-  if (typeof value === 'object' && value !== null) return issue.code === 'invalid_type' ? ', not settings' : '';
+  if (Array.isArray(value)) return isAboutKind(issue) ? ', not a list' : '';
+  if (isMap(value)) return isAboutKind(issue) ? ', not settings' : '';
   if (value === undefined || value === null) return '';
   const text = JSON.stringify(value);
   return `, not ${text.length > 60 ? `${text.slice(0, 60)}...` : text}`;
 }
 
 function hintFor(issue: z.core.$ZodIssue, value: unknown): { readonly hint?: string } {
+  if (issue.code === 'custom' && typeof issue.params?.hint === 'string') return { hint: issue.params.hint };
   if (issue.code === 'invalid_value' && typeof value === 'string') {
     const hint = suggestName(value, issue.values.map(String));
     return hint.startsWith('Did') ? { hint } : {};

@@ -1,4 +1,8 @@
 import { z } from 'zod';
+import { spellTimeZone } from './time-zone.ts';
+
+const timeZoneError = 'must be a time zone such as Etc/UTC';
+const hostOrAddressError = 'must be a host name or an address';
 
 export const line = z.string().regex(/^[^\p{Cc}]*$/u, 'must be one line without control characters');
 export const httpUrl = line
@@ -26,26 +30,29 @@ export const hostName = line.regex(
   /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
   'must be a host name: a-z, 0-9 and -, at most 63 characters',
 );
+/** Whether it is a whole one is for a warning: placeholders have their use. */
 export const sshKey = line.regex(
-  /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+|sk-[a-z0-9@.-]+) [A-Za-z0-9+/]+=*( .*)?$/,
+  /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-[a-z0-9@.-]+) [A-Za-z0-9+/]+=*( .*)?$/,
   'must be an SSH public key',
 );
 /** Of zoneinfo's spelling, which tells upper from lower case where Intl does not. */
 export const timeZone = line
-  .regex(/^[A-Z][A-Za-z0-9_+-]*(\/[A-Z][A-Za-z0-9_+-]*)*$/, 'must be a time zone such as Etc/UTC')
-  .refine(isKnownTimeZone, { error: 'must be a time zone such as Etc/UTC' });
+  .superRefine((name, { addIssue }) => {
+    const spelled = spellTimeZone(name);
+    if (spelled === name) return;
+    const hint = spelled === undefined ? {} : { params: { hint: `Did you mean ${spelled}?` } };
+    addIssue({ code: 'custom', message: timeZoneError, ...hint });
+  })
+  .regex(/^[A-Z][A-Za-z0-9_+-]*(\/[A-Z][A-Za-z0-9_+-]*)*$/, timeZoneError);
+/** A host name of letters, digits, `-` and dots, or an address. */
+export const hostOrAddress = line
+  .regex(/^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$/, hostOrAddressError)
+  .refine((text) => !text.includes('..') && (!text.includes(':') || z.ipv6().safeParse(text).success), {
+    error: hostOrAddressError,
+  });
 /** Only what reaches the kernel unchanged through GRUB's own shell: no quotes, `$`, `\`, `;`, `#` and the like. */
 export const kernelArgument = line
   .regex(/^[A-Za-z0-9_][A-Za-z0-9_.,:=/@+%~!*^-]*$/, {
     error: 'must be one kernel argument of letters, digits and . , : = / @ + % ~ ! * ^ - _',
   })
   .max(500, 'must be at most 500 characters');
-
-function isKnownTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -25,12 +25,6 @@ export interface Route {
   readonly handle: (request: RouteRequest) => Promise<RouteResponse> | RouteResponse;
 }
 
-/** One content under one path: an answer file, a script. */
-export function makeContentRoute(path: string, body: Uint8Array | string, contentType = 'text/plain'): Route {
-  const response = { status: 200, headers: { 'content-type': contentType }, body };
-  return { prefix: path, handle: (request) => (request.path === path ? response : { status: 404 }) };
-}
-
 /** The route with the longest prefix that the path lies in. */
 export function findRoute(routes: readonly Route[], path: string): Route | undefined {
   return routes

@@ -1,8 +1,5 @@
 /** A line of the guest's log, as RFC 3164 has it: `<PRI>Nov 23 06:20:48 TAG[PID]: TEXT`. */
 export interface SyslogMessage {
-  /** 0 (emergency) to 7 (debug); undefined when the message has no priority. */
-  readonly severity: number | undefined;
-  readonly facility: number | undefined;
   /** In the guest's own words and clock: `Nov 23 06:20:48`. */
   readonly timestamp: string | undefined;
   /** The program: `main-menu`, `anna`, `kernel`. */
@@ -19,14 +16,11 @@ const maxPriority = 191;
 export function parseSyslogMessage(datagram: string): SyslogMessage {
   const line = makePrintable(datagram);
   const priority = /^<(\d{1,3})>/.exec(line);
-  const value = priority && Number(priority[1]) <= maxPriority ? Number(priority[1]) : undefined;
-  const afterPriority = value === undefined ? line : line.slice(priority?.[0].length);
+  const afterPriority = priority && Number(priority[1]) <= maxPriority ? line.slice(priority[0].length) : line;
   const timestamp = /^([A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2}) /.exec(afterPriority)?.[1];
   const rest = timestamp === undefined ? afterPriority : afterPriority.slice(timestamp.length + 1);
   const tagged = /^(?:[\w.-]+ )?([\w./-]+)(?:\[\d+\])?: ?(.*)$/s.exec(rest);
   return {
-    severity: value === undefined ? undefined : value & 7,
-    facility: value === undefined ? undefined : value >> 3,
     timestamp,
     tag: tagged?.[1],
     text: tagged?.[2] ?? rest,

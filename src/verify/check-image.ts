@@ -9,11 +9,12 @@ const checkLimitMs = 2 * 60_000;
 /** What the standing checks depend on. */
 export interface ImageFacts {
   readonly packages: Pick<PackageManager, 'checkDatabase'>;
-  readonly disk: Pick<Recipe['disk'], 'layout' | 'swap'>;
+  /** Undefined where the user's own answer file has made it. */
+  readonly disk: Pick<Recipe['disk'], 'layout' | 'swap'> | undefined;
 }
 
 const rootGrown: ElementCheck = {
-  // The root is within 5 % of the disk: it has grown, and nothing lies behind it.
+  // The root is within 7 % of the disk: it has grown, and nothing lies behind it.
   element: 'root grown to the disk',
   words: [
     'sh',
@@ -30,11 +31,11 @@ const makeImageChecks = ({ packages, disk }: ImageFacts): readonly ElementCheck[
   },
   { element: 'machine-id of its own', words: ['test', '-s', '/etc/machine-id'] },
   { element: 'no password', words: ['sh', '-c', "! awk -F: '$2 !~ /^[!*]/' /etc/shadow | grep ."] },
-  ...(disk.swap === undefined
+  ...(disk && disk.swap === undefined
     ? [{ element: 'no swap', words: ['sh', '-c', '! tail -n +2 /proc/swaps | grep .'] }]
     : []),
   { element: 'package database whole', words: packages.checkDatabase },
-  ...(disk.layout === 'single' ? [rootGrown] : []),
+  ...(disk?.layout === 'single' ? [rootGrown] : []),
 ];
 
 /**

@@ -9,7 +9,7 @@ export interface FirstBoot {
   readonly publicKey: string;
 }
 
-/** The four files that NoCloud asks for below its seed URL, by name. */
+/** Of the four files that NoCloud asks for below its seed URL, the three that are served, by name. */
 export function makeNoCloudSeed(firstBoot: FirstBoot): ReadonlyMap<string, string> {
   const userData = {
     users: [

@@ -159,7 +159,7 @@ async function makeIso(options: MediaOptions, medium: Medium): Promise<IsoMedium
     await fill(staging, options, medium);
     await leaveOut(staging, options);
     const args = ['-as', 'mkisofs', '-quiet', '-R', '-J', '-joliet-long', '-V', volumeId, '-o', path, staging];
-    await run('xorriso', args, { timeoutMs: 60_000, missingHint: 'apt-get install xorriso' });
+    await run('xorriso', args, { timeoutMs: 60_000 });
   } finally {
     await rm(staging, { recursive: true, force: true });
   }

@@ -2,11 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { listDistroIds, loadDistros } from '../../src/distro/catalogue.ts';
+import { loadDistros } from '../../src/distro/catalogue.ts';
 import { run } from '../../src/process/run.ts';
 
 const main = join(import.meta.dirname, '../../dist/main.js');
-const ids = await listDistroIds();
+const distros = await loadDistros();
+const images = distros.flatMap(({ id, arches }) => arches.map((arch) => [id, arch] as const));
 
 /** Runs kvmimg where there is no network, not even the loopback. */
 async function kvmimg(...args: readonly string[]): Promise<string> {
@@ -21,16 +22,14 @@ beforeAll(async () => {
 afterAll(() => rm(cacheDir, { recursive: true }));
 
 describe('without a network', () => {
-  it.each(ids)('%s is planned, and its answer file is shown', async (id) => {
-    expect(JSON.parse(await kvmimg('plan', id, '--json', '--force'))).toMatchObject({ plan: { distro: { id } } });
-    expect((await kvmimg('render', id)).length).toBeGreaterThan(500);
+  it('there are distros to plan, most of them for two architectures', () => {
+    expect(distros.length).toBeGreaterThan(15);
+    expect(images.filter(([, arch]) => arch === 'arm64').length).toBeGreaterThan(15);
   });
 
-  it('every other architecture is planned, too', async () => {
-    for (const { id, arches } of await loadDistros()) {
-      for (const arch of arches.filter((each) => each !== 'amd64')) {
-        expect(await kvmimg('plan', id, '--arch', arch, '--json', '--force')).toContain(`"arch": "${arch}"`);
-      }
-    }
+  it.each(images)('%s for %s is planned, and its answer file is shown', async (id, arch) => {
+    const { plan } = JSON.parse(await kvmimg('plan', id, '--arch', arch, '--json', '--force'));
+    expect(plan).toMatchObject({ distro: { id }, recipe: { arch } });
+    expect((await kvmimg('render', id, '--arch', arch)).length).toBeGreaterThan(500);
   });
 });

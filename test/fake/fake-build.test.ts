@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Scope } from '../../src/lifecycle/scope.ts';
 import { startMachine } from '../../src/machine/machine.ts';
 import type { RunningMachine } from '../../src/machine/running-machine.ts';
+import { exampleKey } from '../unit/example-ssh-key.ts';
 import { type FakeSite, makeFakeSite, sha8 } from './fake-site.ts';
 
 const call = promisify(execFile);
@@ -18,7 +19,7 @@ const example = "It's an example\n";
 
 const settings = {
   formats: ['qcow2', 'raw'],
-  users: [{ name: 'ops', sshKeys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJb ops'] }],
+  users: [{ name: 'ops', sshKeys: [exampleKey] }],
   provision: [
     { packages: ['jq', 'tree'] },
     { scripts: [{ name: 'first', run: firstScript }] },

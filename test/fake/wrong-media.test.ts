@@ -82,12 +82,12 @@ describe('an ISO that is not what it should be', () => {
     expect(await machines()).toEqual([]);
   });
 
-  it('given by --iso is not booted where the recipe says another digest', async () => {
+  it('given by --iso is refused before anything runs where the recipe says another digest', async () => {
     const path = join(root, fileName);
     await writeFile(path, content);
     const wanted = 'c'.repeat(64);
     const { exitCode, stderr } = await build({}, '--iso', path, '--set', `installer.sha256=${wanted}`);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(2);
     for (const part of [path, wanted, sha256]) expect(stderr).toContain(part);
   });
 

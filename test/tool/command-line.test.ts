@@ -64,4 +64,26 @@ describe('the program', () => {
       stdout: '',
     });
   });
+
+  it.each([
+    ['KVMIMG_DISTROS_DIR', ['distros'], 2, 'error: KVMIMG_DISTROS_DIR: nowhere cannot be read: ENOENT'],
+    [
+      'KVMIMG_TEMPLATES_DIR',
+      ['render', 'debian-13'],
+      2,
+      'error: KVMIMG_TEMPLATES_DIR: nowhere has none of the folders',
+    ],
+    [
+      'http_proxy',
+      ['lock', 'debian-13', '--mirror', 'http://127.0.0.1:9/d'],
+      1,
+      'The proxy in http_proxy or https_proxy',
+    ],
+  ])('tells of a %s that is of no use', async (name, args, code, stderr) => {
+    const env = { ...options.env, [name]: 'nowhere' };
+    await expect(execute(process.execPath, [main, ...args], { ...options, env })).rejects.toMatchObject({
+      code,
+      stderr: expect.stringContaining(stderr),
+    });
+  });
 });

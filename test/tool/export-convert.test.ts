@@ -97,6 +97,11 @@ describe('convertImage', () => {
 });
 
 describe('before anything is written', () => {
+  it.each(['../disk', 'a/b', '', '.hidden'])('refuses the name %j', async (name) => {
+    const problems = await problemsOf(convert(disk.path, ['raw'], { outputDir: newOutput(), name }));
+    expect(problems).toMatchObject([{ place: '--name' }]);
+  });
+
   it('tells every problem at once', async () => {
     const outputDir = newOutput();
     await mkdir(outputDir, { recursive: true });

@@ -8,7 +8,7 @@ import type { DiskImage } from '../../src/disk/disk-image.ts';
 import { readDiskInfo } from '../../src/disk/disk-info.ts';
 import { checkDisk, compareDisks, createDisk } from '../../src/disk/qemu-img.ts';
 import { withByteSource } from '../../src/export/byte-source.ts';
-import { type ExportedImage, exportImage, exportImages } from '../../src/export/export-images.ts';
+import { type ExportedImage, exportImages } from '../../src/export/export-images.ts';
 import { makeMachineFacts } from '../../src/export/machine-facts.ts';
 import { diskOfOva, readOva } from '../../src/export/ova-reader.ts';
 import { findDescriptorValue } from '../../src/export/vmdk-descriptor.ts';
@@ -128,13 +128,10 @@ describe('exportImages', () => {
     expect(second.map((file) => file.sha256)).toEqual(exported.map((file) => file.sha256));
     await rm(join(folder, 'again'), { recursive: true });
   });
-});
 
-describe('exportImage', () => {
   it('writes an OVA alone, and replaces one that is there', async () => {
-    const path = pathOf('ova');
-    const written = await exportImage({ source, format: 'ova', path, facts });
-    expect(written.sha256).toBe(exported.find((file) => file.format === 'ova')?.sha256);
+    const written = await exportImages({ source, outputs: [{ format: 'ova', path: pathOf('ova') }], facts });
+    expect(written.map((file) => file.sha256)).toEqual([exported.find((file) => file.format === 'ova')?.sha256]);
     expect((await readdir(folder)).filter((name) => name.includes('partial'))).toEqual([]);
   });
 });

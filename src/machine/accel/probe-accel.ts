@@ -1,9 +1,11 @@
+import { rmSync } from 'node:fs';
 import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemErrorCode } from '../../errors.ts';
 import type { HostSource } from '../../host/facts.ts';
 import { withScope } from '../../lifecycle/scope.ts';
+import { registerKill } from '../../lifecycle/signals.ts';
 import { start } from '../../process/start.ts';
 import type { Arch } from '../../recipe/schema.ts';
 import { probeGuests } from './probe-guest.ts';
@@ -119,7 +121,11 @@ type Outcome =
 function runProbeGuest(probe: AccelProbe, cpuModel: string): Promise<Outcome> {
   return withScope(async (scope) => {
     const dir = await mkdtemp(join(tmpdir(), 'kvmimg-probe-'));
-    scope.defer(`folder ${dir}`, () => rm(dir, { recursive: true, force: true }));
+    const forget = registerKill(() => rmSync(dir, { recursive: true, force: true }));
+    scope.defer(`folder ${dir}`, async () => {
+      await rm(dir, { recursive: true, force: true });
+      forget();
+    });
     const romPath = join(dir, 'probe.rom');
     await writeFile(romPath, probeGuests[probe.arch].rom);
     return awaitAnswer(probe, probeArgs(probe, cpuModel, romPath));

@@ -136,7 +136,7 @@ const sections = {
     }),
     config: z.array(storageAction).min(1),
   }),
-  // Without `identity` it must be there. `cloud-init schema` looks into it (test/tool/cloud-init-schema.test.ts).
+  // Without `identity` it must be there. `cloud-init schema` looks into it (test/boot/cloud-init-schema.test.ts).
   'user-data': z.record(z.string(), z.unknown()),
   ssh: z.strictObject({
     'install-server': z.boolean(),

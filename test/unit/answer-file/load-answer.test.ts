@@ -31,8 +31,8 @@ describe("the user's own answer file", () => {
       sources: [{ source: 'own.cfg', path, sha256: '', sizeBytes: 1 }],
     };
     await expect(loadAnswer(plan, answerRun, [])).rejects.toMatchObject({
-      code: 'answer-file-value',
-      message: 'own.cfg: nothing is filled in for {{timezone}}, {{packages}}.',
+      exitStatus: 2,
+      message: 'own.cfg: nothing is filled in for {{timezone}}, {{packages}}',
     });
     await rm(folder, { recursive: true });
   });

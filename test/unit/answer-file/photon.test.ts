@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { photonWriter } from '../../../src/answer-file/photon.ts';
 import { quoteShellWord } from '../../../src/process/quote-command.ts';
+import { publicKey } from '../public-key.ts';
 import { answerRun, planForDistro } from './answer-inputs.ts';
 import { type PhotonKickstart, photonKickstart } from './photon-schema.ts';
 
@@ -83,7 +84,7 @@ describe('ks.json', () => {
 
   it('holds any key of a repository', async () => {
     const plan = await planForDistro('photon-5', {
-      repositories: [{ name: 'more', url: 'https://repo.example.org/more', key: 'replaced' }],
+      repositories: [{ name: 'more', url: 'https://repo.example.org/more', key: publicKey }],
     });
     const [repository] = plan.recipe.repositories;
     if (!repository) throw new Error('no repository');

@@ -10,6 +10,7 @@ import { quoteDebconf } from '../../../src/answer-file/quote-debconf.ts';
 import { fillTemplate } from '../../../src/answer-file/template.ts';
 import { quoteShellWord } from '../../../src/process/quote-command.ts';
 import { recipeSchema } from '../../../src/recipe/schema.ts';
+import { publicKey } from '../public-key.ts';
 import { answerRun, planForDistro } from './answer-inputs.ts';
 
 const hostile = {
@@ -112,7 +113,7 @@ describe('a script of an answer file', () => {
 
   it('carries the key of a repository, whatever it is, into its file', async () => {
     const plan = await planForDistro('debian-13', {
-      repositories: [{ name: 'more', url: 'https://repo.example.org/more', key: 'replaced' }],
+      repositories: [{ name: 'more', url: 'https://repo.example.org/more', key: publicKey }],
     });
     const [repository] = plan.recipe.repositories;
     if (!repository) throw new Error('no repository');
@@ -144,7 +145,7 @@ describe('a script of an answer file', () => {
 });
 
 describe('a recipe', () => {
-  const repository = { name: 'more', url: 'https://repo.example.org', key: 'key' };
+  const repository = { name: 'more', url: 'https://repo.example.org', key: publicKey };
   const network = { address: '192.0.2.10/24', gateway: '192.0.2.1' };
   /** Fields whose values an answer file holds, each with a recipe that has it. */
   const fields: Readonly<Record<string, (value: string) => object>> = {

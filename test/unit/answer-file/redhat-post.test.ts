@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadRedhatTemplates, renderRedhatAnswerFile } from '../../../src/answer-file/redhat.ts';
+import { publicKey } from '../public-key.ts';
 import { answerRun, planForDistro } from './answer-inputs.ts';
 
 const folders = ['boot', 'etc', 'home', 'lib', 'root', 'sys', 'tmp', 'usr', 'var'];
@@ -194,9 +195,9 @@ describe('the script for the new system', () => {
   });
 
   it("installs the recipe's packages from its repositories by dnf", async () => {
-    const repositories = [{ name: 'more', url: 'https://repo.example.org/more', key: 'KEY' }];
+    const repositories = [{ name: 'more', url: 'https://repo.example.org/more', key: publicKey }];
     await runPost({ repositories, packages: ['jq'] });
-    expect(text('/etc/pki/rpm-gpg/RPM-GPG-KEY-more')).toBe('KEY\n');
+    expect(text('/etc/pki/rpm-gpg/RPM-GPG-KEY-more')).toBe(publicKey);
     expect(text('/etc/yum.repos.d/more.repo')).toContain('baseurl=http://10.0.2.2:1234/token/repository-more\n');
     expect(calls().filter((call) => /^(dnf|rpm)/.test(call))).toEqual([
       'rpm --import /etc/pki/rpm-gpg/RPM-GPG-KEY-more',
@@ -208,7 +209,7 @@ describe('the script for the new system', () => {
 
   it('goes on past a key that is not for this version of rpm', async () => {
     program('rpm', 'exit 1');
-    const repositories = [{ name: 'more', url: 'https://repo.example.org/more', key: 'KEY' }];
+    const repositories = [{ name: 'more', url: 'https://repo.example.org/more', key: publicKey }];
     const { status, output } = await runPost({ repositories, packages: ['jq'] });
     expect(status).toBe(0);
     expect(output).toContain('kvmimg: rpm cannot read ');

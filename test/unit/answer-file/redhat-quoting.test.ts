@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { quoteKickstart, quoteKickstartPackage } from '../../../src/answer-file/quote-kickstart.ts';
 import { loadRedhatTemplates, renderRedhatAnswerFile } from '../../../src/answer-file/redhat.ts';
+import { asPublicKey } from '../public-key.ts';
 import { answerRun, planForDistro } from './answer-inputs.ts';
 import { parseKickstart, splitWords } from './kickstart-rules.ts';
 
@@ -114,9 +115,11 @@ describe('hostile values of a recipe', () => {
   });
 
   it('arrive as the key of a repository, which the kickstart does not hold', async () => {
-    const repositories = [{ name: 'more', url: 'https://repo.example.org', key: "it's\n%end\n$HOME `x`\\" }];
+    const repositories = [
+      { name: 'more', url: 'https://repo.example.org', key: asPublicKey("it's\n%end\n$HOME `x`\\") },
+    ];
     const { 'ks.cfg': ks, 'post.sh': post } = await files({ repositories });
-    expect(post).toContain("'it'\\''s\n%end\n$HOME `x`\\'");
+    expect(post).toContain("BLOCK-----\nit'\\''s\n%end\n$HOME `x`\\'");
     expect(parseKickstart(ks).sections.map(({ name }) => name)).toContain('traceback');
   });
 });

@@ -57,7 +57,7 @@ describe('the answer file of the Red Hat family', () => {
 
   it.each(['pre', 'post', 'onerror', 'traceback'])('has a %s section that bash can read', async (name) => {
     const section = (await kickstartFor('rocky-9')).sections.find((each) => each.name === name);
-    expect(() => execFileSync('/bin/bash', ['-n'], { input: section?.body.join('\n') })).not.toThrow();
+    expect(() => execFileSync('/bin/bash', ['-n'], { input: section?.body.join('\n') ?? '(' })).not.toThrow();
   });
 
   it('puts the keys of the build where the first connection needs them, and no private one into the kickstart', async () => {

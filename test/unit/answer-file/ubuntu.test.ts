@@ -9,6 +9,7 @@ import {
   ubuntuPackages,
 } from '../../../src/answer-file/ubuntu.ts';
 import type { Recipe } from '../../../src/recipe/schema.ts';
+import { asPublicKey } from '../public-key.ts';
 import { answerRun, planForDistro } from './answer-inputs.ts';
 import type { Autoinstall } from './autoinstall-schema.ts';
 
@@ -84,7 +85,7 @@ describe('the answer file of Ubuntu', () => {
 
   it('refuses a key that neither format can hold', async () => {
     const repository = { name: 'more', url: 'https://repo.example.org/more' };
-    for (const key of ['a\0b', 'a\ud800']) {
+    for (const key of ['a\0b', 'a\ud800'].map(asPublicKey)) {
       await expect(render({ repositories: [{ ...repository, key }] })).rejects.toMatchObject({
         code: 'answer-file-value',
       });

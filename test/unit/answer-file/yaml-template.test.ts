@@ -105,5 +105,6 @@ describe('fillYamlTemplate', () => {
   it('knows names without a value, and values without a name', () => {
     expect(() => fillYamlTemplate("a: '{{b}}'\n", {})).toThrow('{{b}}');
     expect(() => fillYamlTemplate('a: 1\n', { b: '' })).toThrow('{{b}}');
+    expect(() => fillYamlTemplate("'{{b}}': {}\n", { b: 'text' })).toThrow('has {{b}} as a key');
   });
 });

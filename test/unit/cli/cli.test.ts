@@ -6,6 +6,7 @@ import { runCli } from '../../../src/cli/run-cli.ts';
 import { listDistroIds } from '../../../src/distro/catalogue.ts';
 import { sha256Of } from '../../../src/media/digest.ts';
 import { openDigestMemory } from '../../../src/media/digest-memory.ts';
+import { publicKey } from '../public-key.ts';
 
 let cwd: string;
 beforeEach(async () => {
@@ -72,6 +73,10 @@ describe('wrong command lines', () => {
     ],
     ['render debian-13 --file late.hs', ['error: --file: there is no file late.hs. Did you mean late.sh?']],
     ['convert x.qcow2 --format vdi', ['error: --format: there is no format vdi. Known: qcow2, raw, vmdk, ova.']],
+    [
+      'lock debian-13 --mirror ftp://m.example.org/debian',
+      ['error: --mirror: must be a plain http:// or https:// URL, with no user name, password or query'],
+    ],
     ['lock debain-13', ['error: debain-13: there is no distro debain-13. Did you mean debian-13?']],
   ];
   it.each(cases)('%s: exit status 2, nothing on standard output', async (line, expected) => {
@@ -112,7 +117,69 @@ describe('wrong command lines', () => {
   });
 });
 
+describe('a setting that nothing heeds', () => {
+  const repository = `name: more, url: 'http://r.example.org', key: ${JSON.stringify(publicKey)}`;
+  it.each([
+    ['securityMirror=http://s.example.org', 'securityMirror', 'has no mirror of its own for security updates'],
+    ['imageSecurityMirror=http://s.example.org', 'imageSecurityMirror', 'has no mirror of its own'],
+    [`repositories=[{${repository}, suite: stable}]`, 'repositories', 'is of apt repositories'],
+    [`repositories=[{${repository}, components: [a, b]}]`, 'repositories', 'is of apt repositories'],
+    [`installer.sha256=${'a'.repeat(64)}`, 'installer.sha256', 'is not installed from one here'],
+  ])('is refused: %s', async (set, place, message) => {
+    const { status, err } = await kvmimg('plan', 'rocky-9', '--set', set);
+    expect(status).toBe(2);
+    expect(err).toEqual([expect.stringMatching(`^error: --set ${place}.*: .*${message}`)]);
+  });
+
+  it('is heeded by others', async () => {
+    const sets = ['securityMirror=http://s.example.org', `repositories=[{${repository}, suite: /}]`];
+    const { status } = await kvmimg('plan', 'ubuntu-2404', ...sets.flatMap((set) => ['--set', set]));
+    expect(status).toBe(0);
+  });
+});
+
+describe('files that a recipe names', () => {
+  const iso = ['--iso', 'i.iso', '--set', `installer.sha256=${'a'.repeat(64)}`];
+  const repository = (key: string) => `repositories=[{name: more, url: 'http://r.example.org', ${key}}]`;
+  it.each([
+    ['another ISO', iso, 'installer.sha256: .*/i.iso has the SHA-256 [0-9a-f]{64}, not a{64}'],
+    ['a folder of media that is none', ['--media', 'i.iso'], '--media: .*/i.iso is not a folder'],
+    ['a file URL of another host', ['--iso', 'file://host/i.iso'], '--iso: file://host/i.iso names no file of this'],
+    ['an empty answer file', ['--answer-file', 'empty'], '--answer-file: .*/empty is empty'],
+    ['an answer file in Latin-1', ['--answer-file', 'latin'], '--answer-file: .*/latin is not UTF-8 text'],
+    ['a script in Latin-1', ['--set', 'provision=[{scripts: [{source: latin}]}]'], 'latin is not UTF-8 text'],
+    ['no key', ['--set', repository('key: hello')], 'must be an OpenPGP public key in ASCII armour'],
+    ['a binary key', ['--set', repository('keySource: latin')], 'latin must be an OpenPGP public key in ASCII armour'],
+  ])('are looked at: %s', async (_, flags, message) => {
+    await writeFile(join(cwd, 'i.iso'), 'no ISO');
+    await writeFile(join(cwd, 'empty'), '\n');
+    await writeFile(join(cwd, 'latin'), Buffer.from('M\xfcnchen\n', 'latin1'));
+    const { status, err, out } = await kvmimg('plan', 'ubuntu-2404', ...flags);
+    expect([status, out]).toEqual([2, '']);
+    expect(err).toEqual([expect.stringMatching(message)]);
+  });
+
+  it('are UTF-8, the recipe itself among them', async () => {
+    await writeFile(join(cwd, 'r.yaml'), Buffer.from('distro: debian-13\n# M\xfcnchen\n', 'latin1'));
+    expect((await kvmimg('plan', 'r.yaml')).err).toEqual(['error: r.yaml: is not UTF-8 text']);
+  });
+});
+
 describe('plan', () => {
+  it('warns of a key that lets nobody in', async () => {
+    const { status, err } = await kvmimg('plan', 'debian-13', '--set', 'users=[{name: ops, sshKeys: [ssh-rsa AAAA]}]');
+    expect(status).toBe(0);
+    expect(err).toEqual([
+      'warning: users[0].sshKeys[0] is no whole public key of a known type: ops cannot log in by it.',
+    ]);
+  });
+
+  it('refuses what build would: one phase alone on nothing', async () => {
+    const { status, err } = await kvmimg('plan', 'debian-13', '--only', 'seal');
+    expect(status).toBe(2);
+    expect(err[0]).toMatch(/^error: --only: install is not in the cache/);
+  });
+
   it('prints the plan as JSON and leaves nothing behind', async () => {
     const { status, out } = await kvmimg('plan', 'debian-13', '--json', '--format', 'raw,ova', '--set', 'name=web');
     expect(status).toBe(0);
@@ -128,6 +195,7 @@ describe('plan', () => {
   });
 
   it('takes every flag of build', async () => {
+    for (const dir of ['m1', 'm2']) await mkdir(join(cwd, dir));
     const flags =
       '--accel tcg --media m1 --media m2 --offline -o there --force --no-cache --keep-on-failure --firmware uefi';
     const { out } = await kvmimg(

@@ -100,15 +100,14 @@ describe('describeQemuImgFailure', () => {
 });
 
 describe('parseDiskInfo', () => {
-  it('gives sizes and the backing chain', () => {
-    const entry = { format: 'qcow2', 'virtual-size': 64, 'actual-size': 8 };
+  it('gives the size and the backing chain', () => {
+    const entry = { format: 'qcow2', 'virtual-size': 64 };
     const json = [
       { ...entry, filename: '/top', 'format-specific': { type: 'qcow2', data: { compat: '1.1', corrupt: false } } },
       { ...entry, filename: '/base' },
     ];
     expect(parseDiskInfo(json, { path: '/top', format: 'qcow2' })).toMatchObject({
       virtualSizeBytes: 64,
-      actualSizeBytes: 8,
       compat: '1.1',
       backingChain: [{ path: '/base', format: 'qcow2' }],
     });

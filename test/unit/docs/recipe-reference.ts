@@ -42,8 +42,10 @@ comes before what the file says. Editors can check a recipe by [recipe.schema.js
         timeout: 10m
     formats: [qcow2, ova]
 
-Sizes are \`8GiB\`, \`512M\` or a number of bytes; durations \`90s\`, \`10m\`, \`2h\` or a number of milliseconds. Files named by \`source\`
-are found relative to the recipe. A recipe is no place for secrets: the plan and the manifest of the build hold it.
+A quantity is a size or a duration. Sizes are \`8GiB\`, \`512M\` or a number of bytes, in binary units however they are spelled (\`8GB\`
+is \`8GiB\`); durations \`90s\`, \`10m\`, \`2h\`, \`7d\` or a number of milliseconds. A path in a recipe or in \`--set\` is relative to the
+recipe (to the working directory where a distro's name stands for one); one that a flag gives (\`--iso\`, \`--answer-file\`) is relative
+to the working directory. A recipe is no place for secrets: the plan and the manifest of the build hold it.
 
 A matrix makes several images of one recipe, here four, \`web-debian-12-8GiB\` first:
 
@@ -53,8 +55,8 @@ A matrix makes several images of one recipe, here four, \`web-debian-12-8GiB\` f
       disk.size: [8GiB, 20GiB]
 
 Its names are paths as for \`--set\`, or nested settings. An image is named after the recipe and its values; a value that is
-longer than 40 characters or has no letter is named by its position. A setting that \`--set\` or a flag gives drops out of the
-matrix: \`--set distro=debian-13\` builds two images here. \`--set matrix.distro=[debian-13]\` does too, and leaves their names.
+longer than 40 characters or has no letter or digit is named by its position. A setting that \`--set\` or a flag gives drops out of
+the matrix: \`--set distro=debian-13\` builds two images here. \`--set matrix.distro=[debian-13]\` does too, and leaves their names.
 
 This page is made from src/recipe/schema.ts; a test holds the two together.
 
@@ -96,7 +98,14 @@ function describeKind(schema: z.core.$ZodType): string {
   if (schema instanceof z.ZodObject || schema instanceof z.ZodRecord) return 'settings';
   if (schema instanceof z.ZodBoolean) return 'true or false';
   if (schema instanceof z.ZodNumber) return 'number';
-  return schema instanceof z.ZodUnion ? 'quantity' : 'text';
+  if (schema instanceof z.ZodLiteral) return [...schema.values].map((value) => `\`${value}\``).join(', ');
+  return schema instanceof z.ZodUnion ? describeUnion(schema) : 'text';
+}
+
+/** Text or a number is a quantity; options of one kind are told once. */
+function describeUnion({ options }: z.ZodUnion): string {
+  const kinds = [...new Set(options.map((option) => describeKind(unwrap(option))))];
+  return kinds.join() === 'text,number' ? 'quantity' : kinds.join(' or ');
 }
 
 function describeDefault(name: string, schema: z.core.$ZodType): string {
@@ -113,5 +122,6 @@ function describeDefault(name: string, schema: z.core.$ZodType): string {
 function innerObject(schema: z.core.$ZodType): z.ZodObject | undefined {
   const inner = unwrap(schema);
   if (inner instanceof z.ZodArray) return innerObject(inner.element);
+  if (inner instanceof z.ZodUnion) return inner.options.map(innerObject).find((option) => option !== undefined);
   return inner instanceof z.ZodObject ? inner : undefined;
 }

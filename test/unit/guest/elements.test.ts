@@ -8,14 +8,15 @@ import { makeActions, makeChecks, makeGroupActions, makeUserActions } from '../.
 import { packageManagers } from '../../../src/guest/packages/package-manager.ts';
 import type { Step } from '../../../src/recipe/schema.ts';
 import { describeStep } from '../../../src/recipe/step.ts';
+import { exampleKey } from '../example-ssh-key.ts';
 import { makeRecipe } from '../plan/plan-inputs.ts';
+import { publicKey } from '../public-key.ts';
 
-const key = `ssh-ed25519 ${'A'.repeat(68)} ops@example`;
 const recipe = makeRecipe({
   name: 'example',
   distro: 'debian-13',
   packages: ['curl'],
-  users: [{ name: 'ops', sshKeys: [key], groups: ['adm'] }],
+  users: [{ name: 'ops', sshKeys: [exampleKey], groups: ['adm'] }],
   kernelArguments: ['nomodeset'],
   provision: [
     { packages: ['jq', 'tree'] },
@@ -95,7 +96,7 @@ describe('makeUserActions', () => {
       'protect the SSH folder of ops',
       'let ops use sudo',
     ]);
-    expect(actions[1]).toMatchObject({ file: { content: `${key}\n`, mode: '0600', owner: 'ops:ops' } });
+    expect(actions[1]).toMatchObject({ file: { content: `${exampleKey}\n`, mode: '0600', owner: 'ops:ops' } });
   });
 });
 
@@ -135,7 +136,7 @@ describe('makeChecks', () => {
       disk: { layout: 'separate', filesystem: 'xfs', volumes: [{ path: '/srv', size: '1GiB' }], swap: '1GiB' },
       network: { address: '192.0.2.10/24', gateway: '192.0.2.1' },
       ntp: ['ntp.example.org'],
-      repositories: [{ name: 'more', url: 'http://r.example.org/more', key: 'KEY' }],
+      repositories: [{ name: 'more', url: 'http://r.example.org/more', key: publicKey }],
     };
     const elementsOf = (settings: object): string[] =>
       makeChecks(makeRecipe(settings), context).map(({ element }) => element);
@@ -144,6 +145,11 @@ describe('makeChecks', () => {
       ...['time server ntp.example.org', 'address 192.0.2.10/24'],
     ]);
     expect(elementsOf({ ...installed, base: 'disk.qcow2' })).toEqual([]);
+    // The user's own answer file is held to what the recipe says beside it, but for the disk.
+    const declared = ['repository more', 'time server ntp.example.org', 'address 192.0.2.10/24'];
+    const own = { ...installed, answerFile: 'own.cfg' };
+    expect(elementsOf(own)).toEqual(declared);
+    expect(elementsOf({ ...own, timezone: 'Europe/Berlin' })).toEqual(['timezone Europe/Berlin', ...declared]);
   });
 
   it('expects of a path and of a sysctl what the last step says', () => {

@@ -8,10 +8,11 @@ import { packageManagers } from '../../../src/guest/packages/package-manager.ts'
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
 import { makeInputs } from '../plan/plan-inputs.ts';
+import { publicKey } from '../public-key.ts';
 
 const oldRoot = `http://10.0.2.2:1111/${'a'.repeat(32)}`;
 const newRoot = `http://10.0.2.2:2222/${'b'.repeat(32)}`;
-const repositories = [{ name: 'more', url: 'https://repo.example.org/more', key: 'KEY' }];
+const repositories = [{ name: 'more', url: 'https://repo.example.org/more', key: publicKey }];
 
 function makeTestPlan(): Plan {
   const made = makePlan(makeInputs({ recipe: { repositories } }));

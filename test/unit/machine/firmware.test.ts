@@ -45,7 +45,7 @@ interface Case {
   readonly title: string;
   readonly files: Readonly<Record<string, string>>;
   readonly arch?: 'amd64' | 'arm64';
-  readonly secureBoot?: boolean;
+  readonly needsSmm?: boolean;
   readonly found: string | undefined;
 }
 
@@ -71,7 +71,7 @@ const cases: readonly Case[] = [
     found: 'b',
   },
   {
-    title: 'without Secure Boot unless it is asked for',
+    title: 'without Secure Boot, with keys enrolled or not',
     files: {
       'usr/40.json': descriptor('ms', enrolled),
       'usr/50.json': descriptor('sb', secure),
@@ -80,10 +80,10 @@ const cases: readonly Case[] = [
     found: 'a',
   },
   {
-    title: 'Secure Boot with keys enrolled',
-    files: { 'usr/40.json': descriptor('sb', secure), 'usr/50.json': descriptor('ms', enrolled) },
-    secureBoot: true,
-    found: 'ms',
+    title: 'with what it needs of the machine',
+    files: { 'usr/50.json': descriptor('a', { features: ['requires-smm'] }) },
+    needsSmm: true,
+    found: 'a',
   },
   {
     title: 'of the right architecture',
@@ -107,13 +107,13 @@ const cases: readonly Case[] = [
 ];
 
 describe('findFirmware', () => {
-  it.each(cases)('$title', async ({ files, arch = 'amd64', secureBoot = false, found }) => {
+  it.each(cases)('$title', async ({ files, arch = 'amd64', needsSmm = false, found }) => {
     for (const [name, text] of Object.entries(files)) await writeFile(join(root, name), text);
-    const finding = findFirmware(arch, { dirs, secureBoot });
+    const finding = findFirmware(arch, { dirs });
     if (found === undefined) {
       await expect(finding).rejects.toMatchObject({ code: 'firmware-missing', hint: expect.stringContaining('ovmf') });
     } else {
-      expect(await finding).toMatchObject({ codePath: found, varsTemplatePath: `${found}.vars`, needsSmm: secureBoot });
+      expect(await finding).toMatchObject({ codePath: found, varsTemplatePath: `${found}.vars`, needsSmm });
     }
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { findNetworkProblem, makeGuestNetwork } from '../../../src/plan/guest-network.ts';
+import { makeGuestNetwork } from '../../../src/plan/guest-network.ts';
+import { findNetworkFault } from '../../../src/recipe/network-rule.ts';
 import { makeRecipe } from './plan-inputs.ts';
 
 const settings = (address: string, gateway: string) => ({ address, gateway, nameservers: [], search: [] });
@@ -15,7 +16,7 @@ describe('the network of the machines of a build', () => {
     ['10.20.30.41/29', '10.20.30.42', '10.20.30.40/29', '10.20.30.43'],
     ['172.16.5.4/12', '172.16.0.1', '172.16.0.0/12', '172.16.0.2'],
   ])('has %s in a subnet whose gateway %s is this host', (address, gateway, subnet, dnsAddress) => {
-    expect(findNetworkProblem(settings(address, gateway))).toBeUndefined();
+    expect(findNetworkFault(settings(address, gateway))).toBeUndefined();
     expect(makeGuestNetwork(makeRecipe({ network: settings(address, gateway) }))).toEqual({
       ...{ subnet, dnsAddress, hostAddress: gateway },
       guestAddress: address.split('/')[0],
@@ -27,7 +28,8 @@ describe('the network of the machines of a build', () => {
     ['192.0.2.255/24', '192.0.2.1', /broadcast/],
     ['192.0.2.10/24', '192.0.2.10', /the same/],
     ['192.0.2.10/24', '192.0.2.0', /gateway/],
+    ['127.0.0.5/8', '127.0.0.1', /address of a host/],
   ])('cannot have %s with gateway %s', (address, gateway, message) => {
-    expect(findNetworkProblem(settings(address, gateway))).toMatch(message);
+    expect(findNetworkFault(settings(address, gateway))?.message).toMatch(message);
   });
 });

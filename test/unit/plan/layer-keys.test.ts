@@ -4,6 +4,8 @@ import { makePlannedLayers, readersOfSetting } from '../../../src/plan/layer-key
 import type { PlannedLayer, PlannedMedia } from '../../../src/plan/plan.ts';
 import { type Recipe, recipeFields } from '../../../src/recipe/schema.ts';
 import type { SourceFile } from '../../../src/recipe/sources.ts';
+import { exampleKey } from '../example-ssh-key.ts';
+import { publicKey } from '../public-key.ts';
 import { distro, lock, makeRecipe } from './plan-inputs.ts';
 
 const steps = [{ packages: ['jq'] }, { scripts: [{ name: 'first', source: 'a.sh' }], timeout: '10m' }];
@@ -30,7 +32,7 @@ const exports = ['verify', 'export qcow2', 'export vmdk', 'export ova'];
 const sealed = ['seal', ...exports];
 const fromSteps = ['provision[0]', 'provision[1]', ...sealed];
 const all = ['install', ...fromSteps];
-const ops = { name: 'ops', sshKeys: ['ssh-ed25519 AAAA'] };
+const ops = { name: 'ops', sshKeys: [exampleKey] };
 
 /** For each setting another value, and the layers that are made anew for it. A new setting needs a line here. */
 const decisions: Readonly<Record<keyof Recipe, readonly [unknown, readonly string[]]>> = {
@@ -48,7 +50,7 @@ const decisions: Readonly<Record<keyof Recipe, readonly [unknown, readonly strin
   keyboard: ['de', all],
   network: [{ address: '192.0.2.10/24', gateway: '192.0.2.1' }, all],
   ntp: [['ntp.example.org'], all],
-  repositories: [[{ name: 'more', url: 'http://r.example.org', key: 'KEY' }], all],
+  repositories: [[{ name: 'more', url: 'http://r.example.org', key: publicKey }], all],
   // By the media that are chosen, see below.
   installer: [{ iso: 'http://i.example.org/i.iso', sha256: 'a'.repeat(64) }, []],
   // By its content, see below.

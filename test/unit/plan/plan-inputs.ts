@@ -78,6 +78,7 @@ export function makeInputs(changes: {
       existingOutputs: [],
       manifestExists: false,
       delivered: [],
+      missingMediaDirs: [],
       templates: { 'late.sh': 'f'.repeat(64) },
       ...changes.facts,
     },

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadRecipe } from '../../../src/recipe/load.ts';
+import { exampleKey } from '../example-ssh-key.ts';
 
 const base = `
 name: ground
@@ -10,7 +11,7 @@ distro: debian-13
 hostname: ground
 disk: { size: 20GiB }
 limits: { ssh: 9m }
-users: [{ name: ops, sshKeys: ["ssh-ed25519 AAAA"] }]
+users: [{ name: ops, sshKeys: [${exampleKey}] }]
 provision:
   - scripts: [{ source: one.sh }]
 `;
@@ -67,7 +68,11 @@ describe('a recipe on a base', () => {
       'base: grounds/ground.yaml\n',
       /^top\.yaml:1:7 base: a recipe on a base must have a name/,
     ],
-    ['names a base that is not there', 'name: top\nbase: gone.yaml\n', /^gone\.yaml: there is no such file$/],
+    [
+      'names a base that is not there',
+      'name: top\nbase: gone.yaml\n',
+      /^top\.yaml:2:7 base: gone\.yaml: there is no such file$/,
+    ],
     ['stands on itself', 'name: top\nbase: top.yaml\n', /stands on itself/],
     ['names an image that is not there', 'name: top\ndistro: debian-13\nbase: gone.qcow2\n', /base: there is no file/],
   ])('is refused when it %s', async (_, text, expected) => {

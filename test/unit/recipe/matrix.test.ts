@@ -93,7 +93,7 @@ describe('loadRecipes', () => {
   it('takes a matrix from the command line', async () => {
     const sets = ['matrix={disk.size: [8GiB, huge]}'];
     const loaded = await loadRecipes({ subject: 'debian-13', sets, cwd: dir });
-    expect(lines(loaded)).toEqual(['--set matrix: must be a size such as 8GiB, not "huge"']);
+    expect(lines(loaded)).toEqual(['--set matrix["disk.size"][1]: must be a size such as 8GiB, not "huge"']);
     const good = await loadRecipes({ subject: 'debian-13', sets: ['matrix.cpus=[1, 2]'], cwd: dir });
     expect(names(good)).toEqual(['debian-13-1', 'debian-13-2']);
   });

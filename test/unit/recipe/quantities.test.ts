@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatSeconds, formatSize, parseDurationMs, parseSizeBytes } from '../../../src/recipe/quantities.ts';
+import { formatSeconds, formatSize, parseDurationMs, parseSizeBytes, waitMs } from '../../../src/recipe/quantities.ts';
 
 describe('parseSizeBytes', () => {
   it.each([
@@ -27,6 +27,16 @@ describe('parseDurationMs', () => {
     ['soon', undefined],
   ])('%j is %j', (text, ms) => {
     expect(parseDurationMs(text)).toBe(ms);
+  });
+});
+
+describe('waitMs', () => {
+  it.each(['1s', '24d', 1000])('takes %j', (time) => {
+    expect(waitMs.safeParse(time).success).toBe(true);
+  });
+
+  it.each(['999ms', '24.1d', 10, 2 ** 31, 'soon'])('refuses %j', (time) => {
+    expect(waitMs.safeParse(time).success).toBe(false);
   });
 });
 

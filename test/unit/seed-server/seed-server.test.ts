@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Scope } from '../../../src/lifecycle/scope.ts';
-import { makeContentRoute, type Route } from '../../../src/seed-server/route.ts';
+import type { Route } from '../../../src/seed-server/route.ts';
 import { type RecordedRequest, startSeedServer } from '../../../src/seed-server/seed-server.ts';
 
 let scope: Scope;
@@ -28,6 +28,14 @@ const fileRoute = (): Route => ({
   }),
 });
 
+const answerFileRoute = (): Route => ({
+  prefix: 'preseed.cfg',
+  handle: ({ path }) =>
+    path === 'preseed.cfg'
+      ? { status: 200, headers: { 'content-type': 'text/plain' }, body: 'd-i ...\n' }
+      : { status: 404 },
+});
+
 interface Heard {
   readonly callbacks: string[];
   readonly errors: string[];
@@ -37,7 +45,7 @@ interface Heard {
 async function startServer(...routes: Route[]) {
   const heard: Heard = { callbacks: [], errors: [], requests: [] };
   const server = await startSeedServer({
-    routes: [makeContentRoute('preseed.cfg', 'd-i ...\n'), fileRoute(), ...routes],
+    routes: [answerFileRoute(), fileRoute(), ...routes],
     scope,
     onCallback: (name, body) => heard.callbacks.push(`${name}: ${body}`),
     onError: (error, path) => heard.errors.push(`${path}: ${String(error)}`),

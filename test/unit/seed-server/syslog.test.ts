@@ -12,7 +12,7 @@ describe('parseSyslogMessage', () => {
     [
       "busybox's, with a process id",
       '<30>Nov 23 06:41:05 netcfg[3077]: DEBUG: State is now 1\n',
-      { facility: 3, severity: 6, timestamp: 'Nov 23 06:41:05', tag: 'netcfg', text: 'DEBUG: State is now 1' },
+      { timestamp: 'Nov 23 06:41:05', tag: 'netcfg', text: 'DEBUG: State is now 1' },
     ],
     [
       'without a process id',
@@ -22,10 +22,10 @@ describe('parseSyslogMessage', () => {
     ["the kernel's", '<6>Nov 23 06:41:02 kernel: [    1.0] Linux: x', { tag: 'kernel', text: '[    1.0] Linux: x' }],
     ['with a host name', '<13>Nov 23 06:41:02 box sshd[1]: hi', { tag: 'sshd', text: 'hi' }],
     ['without a tag', '<13>Nov 23 06:41:02 just words here', { tag: undefined, text: 'just words here' }],
-    ['without a priority', 'Nov 23 06:41:02 anna: x', { severity: undefined, tag: 'anna', text: 'x' }],
-    ['with an impossible priority', '<999>x', { severity: undefined, text: '<999>x' }],
+    ['without a priority', 'Nov 23 06:41:02 anna: x', { tag: 'anna', text: 'x' }],
+    ['with an impossible priority', '<999>x', { tag: undefined, text: '<999>x' }],
     ['with escape sequences', '<13>a: \u001b[31mred\u001b[0m\u0000\u0007', { tag: 'a', text: 'red' }],
-    ['empty', '', { severity: undefined, timestamp: undefined, tag: undefined, text: '' }],
+    ['empty', '', { timestamp: undefined, tag: undefined, text: '' }],
   ])('%s', (_, datagram, expected) => {
     expect(parseSyslogMessage(datagram)).toMatchObject(expected);
   });
