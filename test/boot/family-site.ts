@@ -63,7 +63,8 @@ async function buildFamily(root: string, { family, scenario, flags }: Wanted): P
     const server = await startAnswerServer(scope, served);
     const media = fromTree ? await makeTree(served, scenario) : await makeIsoFolder(folder, family, scenario);
     await writeDistros(join(folder, 'distros'), family, { ...media, mirror: `http://127.0.0.1:${server.port}` });
-    const result = await kvmimg(folder, [samples[family], '--media', join(folder, 'media'), ...flags]);
+    const from = media.iso ? ['--media', join(folder, 'media')] : [];
+    const result = await kvmimg(folder, [samples[family], ...from, ...flags]);
     const fetched = server.requests.map(({ path }) => path);
     return { ...(await describe(folder, result)), fetched };
   } finally {
