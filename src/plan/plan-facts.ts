@@ -89,7 +89,7 @@ async function exists(path: string): Promise<boolean> {
 /** A misspelt folder must not go unnoticed. */
 function checkTemplatesDir(): void {
   const folders = Object.values(templateFolders);
-  if (folders.some((folder) => templateFolder(folder).startsWith(templatesDir))) return;
+  if (folders.some((folder) => templateFolder(folder) === join(templatesDir, folder))) return;
   const message = `${templatesDir} has none of the folders ${folders.join(', ')}`;
   throw new InputError([{ place: 'KVMIMG_TEMPLATES_DIR', message, hint: 'Correct it, or unset it.' }]);
 }
