@@ -11,14 +11,18 @@ keyboard_layout={{keyboardLayout}}
 keyboard_variant={{keyboardVariant}}
 target=/target
 
-wget -q -O /dev/null "$callback_url/base" || true
+callback() { wget -q -O /dev/null "$callback_url/$1" || true; }
+trap 'status=$?; callback "base-end/$status"; exit $status' EXIT
+callback base
 
-# Both are removed by the seal.
+# Both are removed by the seal. The mirror cache answers when it has a whole file and its digest: over a slow line that is
+# later than the 30 s that apt would wait.
 mkdir -p $target/etc/apt/apt.conf.d $target/etc/apt/sources.list.d
 cat >$target/etc/apt/apt.conf.d/00kvmimg-build <<'END'
 Acquire::Languages "none";
 APT::Install-Recommends "false";
 Dpkg::Use-Pty "false";
+Acquire::http::Timeout "900";
 END
 cat >$target/etc/apt/sources.list.d/kvmimg-build.list <<END
 deb $mirror_url $codename-updates main

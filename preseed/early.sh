@@ -5,7 +5,9 @@ seed_url={{seedUrl}}
 callback_url={{callbackUrl}}
 disk_serial={{diskSerial}}
 
-wget -q -O /dev/null "$callback_url/partman" || true
+callback() { wget -q -O /dev/null "$callback_url/$1" || true; }
+trap 'status=$?; callback "early-end/$status"; exit $status' EXIT
+callback partman
 
 # The disk that is the image, whatever bus it is on.
 disk=

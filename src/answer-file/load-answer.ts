@@ -26,9 +26,32 @@ export async function loadAnswer(plan: Plan, run: RunFacts, machineArguments: re
   const own = plan.recipe.answerFile;
   const [first] = writer.fileNames;
   if (own === undefined || first === undefined) return { files, kernelArguments };
-  const text = await readSource(plan, own);
-  checkOwnNames(text, { source: own, known: namesIn(Object.values(await writer.loadTemplates()).join('\n')) });
+  const text = await readOwnAnswer(plan, own);
   return { files: { ...files, [first]: fillOwnAnswer(text, facts) }, kernelArguments };
+}
+
+/**
+ * What a user's own answer file is likely to lack, a sentence each.
+ *
+ * @throws InputError for names in it that nothing is known for.
+ */
+export async function findOwnAnswerWarnings(plan: Plan): Promise<readonly string[]> {
+  const own = plan.recipe.answerFile;
+  if (own === undefined) return [];
+  const names = namesIn(await readOwnAnswer(plan, own));
+  // Late scripts of the seed make the build's user as well.
+  if (['buildUserKey', 'seedUrl', 'guestRoot'].some((name) => names.includes(name))) return [];
+  return [
+    `${own} has neither {{buildUserKey}} nor {{seedUrl}}: without the build's user and its key the build cannot go on after the install.`,
+  ];
+}
+
+/** @throws InputError */
+async function readOwnAnswer(plan: Plan, source: string): Promise<string> {
+  const text = await readSource(plan, source);
+  const templates = await writers[plan.distro.family].loadTemplates();
+  checkOwnNames(text, { source, known: namesIn(Object.values(templates).join('\n')) });
+  return text;
 }
 
 /** What is put into a user's own answer file as it is: none of it needs quotes in any of the formats. */

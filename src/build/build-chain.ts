@@ -6,8 +6,8 @@ import type { PlannedLayer } from '../plan/plan.ts';
 import { type LayerProduct, type ObtainedLayer, obtainLayer } from './build-layers.ts';
 import type { BuildRun } from './build-run.ts';
 import { explainedBy } from './failure-report.ts';
-import { type GuestBoot, startGuestBoot } from './guest-boot.ts';
-import { holdMachine } from './held-machine.ts';
+import { type GuestBoot, letBeSilent, startGuestBoot } from './guest-boot.ts';
+import { keptOnFailure } from './held-machine.ts';
 import { importBase } from './import-base.ts';
 import { install } from './install-phase.ts';
 import type { PhaseClock, Tell } from './phase-clock.ts';
@@ -35,7 +35,10 @@ export async function buildChain(run: BuildRun, clock: PhaseClock): Promise<read
             })
           : await obtainLayer(run, { planned: layer, make: () => makeFirst(run, clock) });
       // The boot stands on layers of its own; what another has made has another disk.
-      if (next.reused) await guests.leave();
+      if (next.reused) {
+        clock.reuse(layer.phase);
+        await guests.leave();
+      }
       obtained.push(next);
     }
   } finally {
@@ -77,11 +80,9 @@ class GuestOfChain {
       const startMs = performance.now();
       this.#boot ??= await startGuestBoot(this.#run, place, tell);
       const boot = this.#boot;
-      const done = phase === 'seal' ? this.#seal(boot, tell) : this.#provision(boot, planned, place, tell);
-      const product = await done.catch(async (error) => {
-        if (this.#run.plan.keepOnFailure) await holdMachine(this.#run, boot);
-        throw error;
-      });
+      const product = await keptOnFailure<Omit<LayerProduct, 'seconds'>>(this.#run, boot, () =>
+        phase === 'seal' ? this.#seal(boot, tell) : this.#provision(boot, planned, place, tell),
+      );
       return { ...product, seconds: Math.round((performance.now() - startMs) / 100) / 10 };
     });
   }
@@ -104,14 +105,11 @@ class GuestOfChain {
     const { recipe, distro } = this.#run.plan;
     const packages = packageManagers[distro.family];
     return explainedBy(this.#run, watched, `the guest to finish ${title}`, async () => {
-      const inputs = { recipe, packages, sources: await loadSources(this.#run.plan) };
-      await provisionPart(guest, { part, title }, inputs, {
-        signal: watched.signal,
-        onActivity: (activity) => {
-          watched.sign();
-          tell(activity);
-        },
-      });
+      const inputs = { recipe, packages, sources: await loadSources(this.#run.plan, part) };
+      const { signal } = watched;
+      await letBeSilent(this.#run, watched, () =>
+        provisionPart(guest, { part, title }, inputs, { signal, onActivity: tell }),
+      );
       return { folder: await boot.checkpoint({ key, id: place.id }), facts: {} };
     });
   }

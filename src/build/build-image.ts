@@ -58,7 +58,7 @@ export async function buildImage(plan: Plan, options: BuildOptions): Promise<Bui
   const states = await explainLayers(plan, store, startedAt);
   checkStates(plan, states);
   progress({ type: 'build-started', name: plan.name, phases: phaseNames });
-  for (const warning of findWarnings(plan.recipe)) warn(warning);
+  for (const warning of findWarnings(plan)) warn(warning);
   const { removed } = await sweepLeftovers(plan.cacheDir);
   if (removed.length > 0) {
     tellInfo(progress, `removed what ${removed.length} earlier builds had left when they were killed`);
@@ -93,9 +93,19 @@ function filesOfCached(plan: Plan, states: readonly LayerState[]): readonly stri
 }
 
 async function buildAndExport(run: BuildRun, progress: Progress): Promise<BuildResult> {
-  const { plan } = run;
-  const timings = await loadTimings(plan.cacheDir, plan.distro.id, run.decision.accel);
+  const { plan, decision, workDir } = run;
+  const timings = await loadTimings({ plan, accel: decision.accel, workDir });
   const clock = makePhaseClock(progress, timings);
+  try {
+    return await runPhases(run, clock);
+  } finally {
+    // Of a build that fails, what came before is worth knowing for the next one.
+    await clock.record().catch((error) => run.warn(`The times could not be kept: ${messageOf(error)}`));
+  }
+}
+
+async function runPhases(run: BuildRun, clock: PhaseClock): Promise<BuildResult> {
+  const { plan } = run;
   const chain = await buildChain(run, clock);
   const last = chain.at(-1)?.layer;
   const result = { reused: chain.filter(({ reused }) => reused).map(({ layer }) => layer.record.title), cached: false };
@@ -106,9 +116,6 @@ async function buildAndExport(run: BuildRun, progress: Progress): Promise<BuildR
   const verified = await verifyOnce(run, last, clock);
   const files = plan.outputs.length > 0 ? await exportOnce(run, { chain, verified, sealed: last }, clock) : [];
   clock.finish();
-  await timings
-    .record(clock.seconds(), run.workDir)
-    .catch((error) => run.warn(`The times could not be kept: ${messageOf(error)}`));
   return { ...result, files };
 }
 
@@ -157,6 +164,7 @@ async function exportOnce(run: BuildRun, { chain, verified, sealed }: Finished, 
       const manifest = makeManifest(plan, files, makeFacts(), new Date());
       return writeWhole(plan.manifestPath, `${JSON.stringify(manifest, null, 2)}\n`);
     };
+    if (exports.missing.length < plan.outputs.length) clock.reuse('export');
     if (exports.missing.length === 0) await describe(exports.present);
     else {
       await clock.run('export', 'Write the files', (tell) =>

@@ -1,10 +1,9 @@
 import { availableParallelism } from 'node:os';
-import { InterruptedError, messageOf } from '../errors.ts';
+import { InterruptedError } from '../errors.ts';
 import { readMemory } from '../host/memory.ts';
 import type { Plan } from '../plan/plan.ts';
-import { type PhaseName, type Progress, tagProgress } from '../progress/events.ts';
-import type { BuildSummary } from '../progress/summary.ts';
-import { buildImage } from './build-image.ts';
+import { type Progress, tagProgress } from '../progress/events.ts';
+import { type BuildReport, buildAndReport } from './build-report.ts';
 import { makeHostPool } from './host-pool.ts';
 
 export interface BuildManyOptions {
@@ -12,13 +11,6 @@ export interface BuildManyOptions {
   readonly progress: Progress;
   /** The first failure ends the others. */
   readonly failFast: boolean;
-}
-
-/** How one of several builds ended. */
-export interface BuildReport extends BuildSummary {
-  readonly files: readonly string[];
-  /** Why it failed or was cancelled. */
-  readonly error?: unknown;
 }
 
 const cancelled = new InterruptedError('--fail-fast', 'Ended because another build failed (--fail-fast).');
@@ -38,36 +30,10 @@ export async function buildMany(plans: readonly Plan[], options: BuildManyOption
   options.progress({ type: 'builds-started', names: plans.map((plan) => plan.name) });
   const reports = await Promise.all(
     plans.map(async (plan) => {
-      const report = await buildOne(plan, { signal, pool, progress: tagProgress(options.progress, plan.name) });
+      const report = await buildAndReport(plan, { signal, pool, progress: tagProgress(options.progress, plan.name) });
       if (report.outcome === 'failed' && options.failFast) stop.abort(cancelled);
       return report;
     }),
   );
   return reports;
-}
-
-async function buildOne(plan: Plan, options: Parameters<typeof buildImage>[1]): Promise<BuildReport> {
-  const startMs = performance.now();
-  let phase: PhaseName | undefined;
-  const progress: Progress = (event) => {
-    if (event.type === 'phase-started') phase = event.phase;
-    options.progress(event);
-  };
-  const report = await buildImage(plan, { ...options, progress }).then(
-    ({ files, reused, cached }): Omit<BuildReport, 'name' | 'seconds'> => ({
-      ...{ files, reused },
-      outcome: cached ? 'cached' : 'built',
-    }),
-    (error): Omit<BuildReport, 'name' | 'seconds'> => ({
-      files: [],
-      outcome: error instanceof InterruptedError ? 'cancelled' : 'failed',
-      message: messageOf(error),
-      error,
-      ...(phase ? { failedIn: phase } : {}),
-    }),
-  );
-  const seconds = (performance.now() - startMs) / 1000;
-  const { outcome, message } = report;
-  options.progress({ type: 'build-finished', outcome, seconds, ...(message ? { message } : {}) });
-  return { name: plan.name, seconds, ...report };
 }

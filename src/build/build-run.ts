@@ -1,10 +1,10 @@
 import { KvmimgError } from '../errors.ts';
 import { thisHost } from '../host/facts.ts';
-import { findQemuSystem, qemuArches } from '../host/programs.ts';
+import { checkPrograms, findQemuSystem, qemuArches } from '../host/programs.ts';
 import { makeWorkDir } from '../host/work-dirs.ts';
 import type { LayerStore } from '../layer/store.ts';
 import type { Scope } from '../lifecycle/scope.ts';
-import { type AccelDecision, chooseAccel } from '../machine/accel/choose-accel.ts';
+import { type AccelDecision, chooseAccel, describeDecision } from '../machine/accel/choose-accel.ts';
 import { findFirmware } from '../machine/firmware.ts';
 import { readQemuFacts } from '../machine/qemu-facts.ts';
 import { readPackageVersion } from '../package-root.ts';
@@ -69,12 +69,14 @@ export async function startBuildRun(
   const tellInfo = (message: string): void => progress({ type: 'log', level: 'info', message });
   const { arch, cpus, memory: memoryBytes, firmware } = plan.recipe;
   const qemuBinary = await findQemu(plan);
+  // Some are first called after the install, which would have been in vain.
+  await checkPrograms(['qemu-img', 'ssh', 'ssh-keygen'], thisHost.env);
   const [qemu, decision] = await Promise.all([
     readQemuFacts(qemuBinary, signal),
     chooseAccel({ choice: plan.accel, arch, binary: qemuBinary, cacheDir: plan.cacheDir, signal }),
   ]);
   await checkCpuLevel(plan, decision, qemu.version);
-  tellInfo(`accelerator: ${decision.accel} (${decision.reason})`);
+  tellInfo(`accelerator: ${describeDecision(decision)}`);
   const workDir = await makeWorkDir({ root: plan.cacheDir, scope });
   const access = openMediaAccess(plan, scope);
   return {

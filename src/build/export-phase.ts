@@ -10,7 +10,7 @@ import { type DeliveredFile, readDelivered } from '../plan/delivered.ts';
 import { findOwnFiles } from '../plan/layer-keys.ts';
 import type { Plan, PlannedLayer } from '../plan/plan.ts';
 import type { BuildRun } from './build-run.ts';
-import type { BuiltFile } from './manifest.ts';
+import { type BuiltFile, sealFactsSchema } from './manifest.ts';
 import type { Tell } from './phase-clock.ts';
 
 /** The exports of a build: the files that an earlier one has written and nobody has changed, and the others. */
@@ -58,6 +58,7 @@ export async function writeExports(
   { tell, describe }: { readonly tell: Tell; readonly describe: (files: readonly BuiltFile[]) => Promise<void> },
 ): Promise<void> {
   const { plan, signal } = run;
+  const { packages } = sealFactsSchema.parse(sealed.record.facts);
   await mkdir(plan.outputDir, { recursive: true });
   const outputs = plan.outputs.filter(({ format }) => missing.some((layer) => layer.format === format));
   const toEntry = async ({ format, path, partialPath, sizeBytes, sha256 }: StagedFile): Promise<BuiltFile> => ({
@@ -74,7 +75,7 @@ export async function writeExports(
       {
         source: { path: sealed.diskPath, format: 'qcow2' },
         outputs,
-        facts: makeMachineFacts(machineFactsOfBuild({ plan })),
+        facts: makeMachineFacts(machineFactsOfBuild({ plan, packages, kvmimgVersion: run.kvmimgVersion })),
       },
       {
         signal,

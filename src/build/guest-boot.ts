@@ -1,6 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createDisk } from '../disk/qemu-img.ts';
+import { messageOf } from '../errors.ts';
 import { packageManagers } from '../guest/packages/package-manager.ts';
 import { connectSsh, type SshAddress, type SshSession } from '../guest/ssh-session.ts';
 import type { Layer } from '../layer/store.ts';
@@ -9,6 +10,7 @@ import { startWatchedMachine, type WatchedMachine } from '../machine/machine-wat
 import { buildUserName } from '../plan/plan.ts';
 import { type BuildRun, limitsOf } from './build-run.ts';
 import { explainedBy } from './failure-report.ts';
+import { keptOnFailure } from './held-machine.ts';
 import { makeProvisionMachine } from './machine-specs.ts';
 import type { Tell } from './phase-clock.ts';
 
@@ -16,7 +18,7 @@ import type { Tell } from './phase-clock.ts';
 export interface GuestBoot {
   readonly guest: SshSession;
   readonly watched: WatchedMachine;
-  readonly address: SshAddress;
+  readonly address: () => SshAddress;
   /**
    * Ends what is written to the disk now, without a reboot: gives the folder that holds it as `disk.qcow2`. The guest
    * goes on with an overlay of it, which names it as the store's layer `key` and `id`.
@@ -40,7 +42,8 @@ export async function startGuestBoot(run: BuildRun, request: BootRequest, tell: 
   try {
     return await boot(run, { ...request, scope, tell });
   } catch (error) {
-    await scope.close();
+    // What the clean-up says must not take the place of why.
+    await scope.close().catch((failure) => run.warn(messageOf(failure)));
     throw error;
   }
 }
@@ -60,25 +63,28 @@ async function boot(run: BuildRun, { parent, keys, scope, tell }: BootParts): Pr
     workDir: machineDir,
     scope,
     signal: run.signal,
-    // A provision step may be silent for as long as its own limit allows.
-    silenceLimitMs: Math.max(limitsOf(run).silenceMs, ...run.plan.recipe.provision.map((step) => step.timeout)),
+    silenceLimitMs: limitsOf(run).silenceMs,
   });
   run.services.attach(watched);
   run.countBoot();
   tell('waiting for the installed system to answer by SSH');
-  const address: SshAddress = {
+  const sshAddress: SshAddress = {
     port: watched.machine.sshPort ?? 0,
     user: buildUserName,
     privateKeyPath: join(keys, 'user-key'),
     hostPublicKey: (await readFile(join(keys, 'host-key.pub'), 'utf8')).trim(),
   };
-  const guest = await explainedBy(run, watched, 'the installed system to answer by SSH', async () => {
+  const address = (): SshAddress => sshAddress;
+  const enter = async (): Promise<SshSession> => {
     const { signal } = watched;
-    const session = await connectSsh(address, { workDir: machineDir, scope, signal, limitMs: limitsOf(run).sshMs });
+    const session = await connectSsh(sshAddress, { workDir: machineDir, scope, signal, limitMs: limitsOf(run).sshMs });
     await pointAtBuild(run, session, parent, signal);
     if (run.decision.accel === 'tcg') await speedUpEmulation(session, signal);
     return session;
-  });
+  };
+  const guest = await keptOnFailure(run, { watched, address }, () =>
+    explainedBy(run, watched, 'the installed system to answer by SSH', enter),
+  );
   return {
     ...{ guest, watched, address },
     folder: () => folder,
@@ -91,6 +97,20 @@ async function boot(run: BuildRun, { parent, keys, scope, tell }: BootParts): Pr
     },
     close: () => scope.close(),
   };
+}
+
+/**
+ * Does work in a guest that has a time limit of its own, such as a provision step's: until then the guest may be silent,
+ * and no longer.
+ */
+export async function letBeSilent<T>(run: BuildRun, watched: WatchedMachine, work: () => Promise<T>): Promise<T> {
+  const signs = setInterval(watched.sign, Math.min(1_000, limitsOf(run).silenceMs / 4));
+  try {
+    return await work();
+  } finally {
+    clearInterval(signs);
+    watched.sign();
+  }
 }
 
 /** A new folder with an overlay of a layer of the store; gives the folder. */

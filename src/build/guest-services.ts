@@ -1,6 +1,7 @@
 import { KvmimgError } from '../errors.ts';
 import type { Scope } from '../lifecycle/scope.ts';
 import type { WatchedMachine } from '../machine/machine-watch.ts';
+import { checkPatience } from '../media/download.ts';
 import { fetchIso } from '../media/iso-media.ts';
 import { type MirrorCache, openMirrorCache } from '../media/mirror-cache.ts';
 import type { MirrorStats } from '../media/mirror-stats.ts';
@@ -109,7 +110,7 @@ export async function startGuestServices(
     },
     checkMirrors: async () => {
       for (const path of mirrorProbes(plan)) {
-        const { status } = await mirror.handle({ method: 'HEAD', path });
+        const { status } = await mirror.handle({ method: 'HEAD', path, patience: checkPatience });
         if (status !== 200) throw lastFailure ?? mirrorWithoutSuite(plan, path, status);
       }
     },

@@ -7,10 +7,11 @@ import { withScope } from '../lifecycle/scope.ts';
 import { openDigestMemory } from '../media/digest-memory.ts';
 import { buildUserName } from '../plan/plan.ts';
 import { formatSize } from '../recipe/quantities.ts';
-import { type BootRequest, bootImage, waitForFirstBoot } from '../verify/boot-image.ts';
+import { type BootedImage, type BootRequest, startImage, waitForFirstBoot } from '../verify/boot-image.ts';
 import type { LayerProduct } from './build-layers.ts';
 import { type BuildRun, limitsOf } from './build-run.ts';
 import { explainedBy } from './failure-report.ts';
+import { keptOnFailure } from './held-machine.ts';
 import type { PhaseClock, Tell } from './phase-clock.ts';
 import { checkUnchanged } from './sources.ts';
 
@@ -71,7 +72,7 @@ function enterImage(run: BuildRun, { image, folder, bootDir, tell }: EnterParts)
     await run.takeRoom(scope, tell);
     run.countBoot();
     tell('waiting for the base image to boot and answer by SSH', 0.1);
-    const booted = await bootImage(
+    const booting = await startImage(
       {
         image,
         hardware: { ...run.hardware, bus: 'virtio', nic: 'virtio-net-pci' },
@@ -87,16 +88,16 @@ function enterImage(run: BuildRun, { image, folder, bootDir, tell }: EnterParts)
         silenceLimitMs: limitsOf(run).silenceMs,
       },
     );
-    const { guest, watched, address } = booted;
-    await explainedBy(run, watched, 'the first boot of the base image to be complete', async () => {
-      tell('waiting for the first boot to be complete', 0.6);
-      await waitForFirstBoot(booted);
-      // Later boots have no first-boot data, without which cloud-init would make another host key; the seal removes this.
-      await guest.runAsRoot(['touch', '/etc/cloud/cloud-init.disabled'], { signal: watched.signal });
-      // cloud-init's own rule goes early in the seal; this one goes in its last act, as an installer's would.
-      const content = `${buildUserName} ALL=(ALL) NOPASSWD:ALL\n`;
-      const rule = { path: `/etc/sudoers.d/${buildUserName}`, content, mode: '0440', owner: 'root:root' };
-      await guest.writeFile(rule, watched.signal);
+    const { watched } = booting;
+    const { guest, address } = await keptOnFailure(run, booting, async () => {
+      const awaited = 'the base image to print its SSH host key and let the build in';
+      const booted = await explainedBy(run, watched, awaited, booting.enter);
+      await explainedBy(run, watched, 'the first boot of the base image to be complete', async () => {
+        tell('waiting for the first boot to be complete', 0.6);
+        await waitForFirstBoot(booted);
+        await keepEnterable(booted);
+      });
+      return booted;
     });
     await copyFile(address.privateKeyPath, join(folder, 'user-key'));
     await writeFile(join(folder, 'host-key.pub'), `${address.hostPublicKey}\n`);
@@ -111,4 +112,13 @@ function enterImage(run: BuildRun, { image, folder, bootDir, tell }: EnterParts)
       );
     }
   });
+}
+
+/** Lets the build in at later boots, too, which have no first-boot data. */
+async function keepEnterable({ guest, watched: { signal } }: BootedImage): Promise<void> {
+  // Without data cloud-init would make another host key; the seal removes this.
+  await guest.runAsRoot(['touch', '/etc/cloud/cloud-init.disabled'], { signal });
+  // cloud-init's own rule goes early in the seal; this one goes in its last act, as an installer's would.
+  const content = `${buildUserName} ALL=(ALL) NOPASSWD:ALL\n`;
+  await guest.writeFile({ path: `/etc/sudoers.d/${buildUserName}`, content, mode: '0440', owner: 'root:root' }, signal);
 }

@@ -102,13 +102,20 @@ function runInstaller(run: BuildRun, { makeBoot, diskPath, tell }: InstallParts)
     try {
       await watched.untilPoweredOff(() => mayReset);
     } catch (error) {
+      const requests = services.requestLines();
       throw await explainFailure(run.signal.aborted ? error : (words.held() ?? error), {
         folder: run.reportDir,
-        awaited: 'the installer to finish and power the machine off',
+        awaited: requests.some((line) => line.includes(' seed/'))
+          ? 'the installer to finish and power the machine off'
+          : 'the installer to ask for its answer file, which it has never done: has it started, and has it a network?',
         logs: [
           { title: "The installer's log", fileName: 'syslog.log', lines: log },
           { title: 'Serial console', fileName: 'serial.log', lines: machine.lastSerialLines(2_000) },
-          { title: 'Requests of the guest', fileName: 'requests.log', lines: services.requestLines() },
+          {
+            title: 'Requests of the guest',
+            fileName: 'requests.log',
+            lines: requests.length > 0 ? requests : ['none'],
+          },
         ],
         screenshot: (path) => machine.screenshot(path),
       });

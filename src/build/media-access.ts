@@ -4,6 +4,7 @@ import { type ContentStore, openContentStore } from '../media/content-store.ts';
 import { type HttpClient, openHttpClient } from '../media/http.ts';
 import type { IsoSources } from '../media/iso-sources.ts';
 import type { Plan } from '../plan/plan.ts';
+import { mediaLockName } from '../plan/planned-media.ts';
 
 /** How a build gets files: the store of what it has, and the client for what it has not. */
 export interface MediaAccess {
@@ -23,6 +24,7 @@ export function openMediaAccess(plan: Plan, scope: Scope): MediaAccess {
 }
 
 /** The same for ISOs and trees, whose digests may have to be found out. */
-export function isoSourcesOf({ cacheDir, cache, distro, recipe }: Plan, access: MediaAccess): IsoSources {
-  return { ...access, cacheDir, distrosDir, lockName: `${distro.id}-${recipe.arch}`, refresh: cache === 'refresh' };
+export function isoSourcesOf(plan: Plan, access: MediaAccess): IsoSources {
+  const { cacheDir, cache } = plan;
+  return { ...access, cacheDir, distrosDir, lockName: mediaLockName(plan), refresh: cache === 'refresh' };
 }

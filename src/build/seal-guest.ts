@@ -27,7 +27,14 @@ export async function sealGuest(
       packageSources: packages.leavePublic(plan),
       traces: tracesOf(run),
     },
-    { signal, onActivity: tell, onLastAct: watched.expectExit },
+    {
+      signal,
+      onActivity: (activity) => {
+        watched.sign();
+        tell(activity);
+      },
+      onLastAct: watched.expectExit,
+    },
   );
   await waitUntil({
     subject: 'the sealed guest to power itself off',

@@ -1,15 +1,15 @@
-import { buildImage } from '../build/build-image.ts';
-import { type BuildReport, buildMany } from '../build/build-many.ts';
+import { buildMany } from '../build/build-many.ts';
+import { type BuildReport, buildAndReport } from '../build/build-report.ts';
 import { InputError } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import { resolvePlans } from '../plan/resolve-plan.ts';
-import { type LogFormat, startProgress } from '../progress/choose.ts';
-import type { Progress } from '../progress/events.ts';
+import type { LogFormat } from '../progress/choose.ts';
 import { summarize } from '../progress/summary.ts';
 import type { CommandContext, CommandStatus } from './command-context.ts';
 import { makePlanOptions, type PlanFlagValues } from './plan-flags.ts';
 import { makeRecipeRequest } from './recipe-flags.ts';
 import { renderError } from './render-error.ts';
+import { showProgress } from './show-progress.ts';
 
 export interface BuildFlags extends PlanFlagValues {
   readonly logFormat: LogFormat;
@@ -31,7 +31,10 @@ export async function build(
   }
   const [plan] = plans;
   if (plan === undefined || plans.length > 1) return buildAll(plans, flags, context);
-  const { files } = await showProgress(flags.logFormat, context, (progress) => buildImage(plan, { signal, progress }));
+  const { files, error } = await showProgress(flags.logFormat, context, (progress) =>
+    buildAndReport(plan, { signal, progress }),
+  );
+  if (error !== undefined) throw error;
   for (const path of files) output.print(path);
   return 0;
 }
@@ -42,35 +45,16 @@ async function buildAll(plans: readonly Plan[], flags: BuildFlags, context: Comm
     buildMany(plans, { signal, progress, failFast: flags.failFast ?? false }),
   );
   for (const path of reports.flatMap((report) => report.files)) output.print(path);
-  for (const report of reports.filter(({ outcome }) => outcome === 'failed')) output.log(describeFailure(report));
-  for (const line of summarize(reports)) output.log(line);
+  const failed = reports.filter(({ outcome }) => outcome === 'failed');
+  // Programs have been told all of this by the last event of each build.
+  const lines = flags.logFormat === 'json' ? [] : [...failed.map(renderFailure), ...summarize(reports)];
+  for (const line of lines) output.log(line);
   signal.throwIfAborted();
-  const errors = reports.filter(({ outcome }) => outcome === 'failed').map(({ error }) => error);
+  const errors = failed.map(({ error }) => error);
   if (reports.every(({ outcome }) => outcome === 'built' || outcome === 'cached')) return 0;
   return errors.length > 0 && errors.every((error) => error instanceof InputError) ? 2 : 1;
 }
 
-function describeFailure({ name, error }: BuildReport): string {
+function renderFailure({ name, error }: BuildReport): string {
   return `${name}: ${renderError(error).text}\n`;
-}
-
-/** Runs `work` with its progress on standard error, which is in order again when this ends. */
-async function showProgress<T>(
-  format: LogFormat,
-  { output, env }: CommandContext,
-  work: (progress: Progress) => Promise<T>,
-): Promise<T> {
-  const renderer = await startProgress(format, {
-    write: output.write,
-    isTerminal: output.isTerminal,
-    nowMs: () => performance.now(),
-    debug: env.KVMIMG_DEBUG === '1',
-  });
-  output.showLogIn((message) => renderer.progress({ type: 'log', level: 'info', message }));
-  try {
-    return await work(renderer.progress);
-  } finally {
-    output.showLogIn(undefined);
-    await renderer.close();
-  }
 }

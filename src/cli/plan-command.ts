@@ -1,7 +1,10 @@
+import { findOwnAnswerWarnings } from '../answer-file/load-answer.ts';
 import { checkStates, explainLayers, type LayerState } from '../build/explain-layers.ts';
+import { findMissingMedia } from '../build/missing-media.ts';
 import { type PlannedMachines, planMachines } from '../build/planned-machines.ts';
 import { openLayerStore } from '../layer/store.ts';
 import type { Plan, PlannedLayer, PlannedMedia } from '../plan/plan.ts';
+import { takesPackagesFromIso } from '../plan/planned-media.ts';
 import { resolvePlans } from '../plan/resolve-plan.ts';
 import { findWarnings } from '../plan/warnings.ts';
 import { quoteCommand } from '../process/quote-command.ts';
@@ -23,11 +26,21 @@ export async function printPlans(
   const { output } = context;
   const requests = subjects.map((subject) => makeRecipeRequest(subject, flags, context));
   const plans = await resolvePlans(requests, makePlanOptions(flags, context), { checksHost: true });
-  for (const warning of plans.flatMap(({ recipe }) => findWarnings(recipe))) output.log(`warning: ${warning}`);
+  const warn = (warning: string): void => output.log(`warning: ${warning}`);
+  for (const plan of plans) for (const warning of await findPlanWarnings(plan)) warn(warning);
   const explained = await Promise.all(plans.map((plan) => explainPlan(plan, context.signal)));
+  for (const each of explained.filter(installs)) for (const warning of await findMissingMedia(each.plan)) warn(warning);
   if (flags.json) output.print(JSON.stringify(plans.length === 1 ? explained[0] : explained, undefined, 2));
   else output.print(explained.map((each) => describeExplained(each).join('\n')).join('\n\n'));
   return 0;
+}
+
+async function findPlanWarnings(plan: Plan): Promise<readonly string[]> {
+  return [...findWarnings(plan), ...(await findOwnAnswerWarnings(plan))];
+}
+
+function installs({ layers }: ExplainedPlan): boolean {
+  return layers.some(({ phase, state }) => phase === 'install' && state === 'will-run');
 }
 
 interface ExplainedPlan extends PlannedMachines {
@@ -72,7 +85,8 @@ function describeMachines({ accel, machines }: PlannedMachines): string[] {
 }
 
 /** The plan for a person, one fact a line. */
-function describePlan({ recipe, distro, media, mirrors, outputs, ...plan }: Plan): string[] {
+function describePlan(plan: Plan): string[] {
+  const { recipe, distro, media, mirrors, outputs } = plan;
   const apt = distro.family === 'debian' || distro.family === 'ubuntu';
   const facts: readonly (readonly [string, string])[] = [
     ['name', plan.name],
@@ -80,7 +94,10 @@ function describePlan({ recipe, distro, media, mirrors, outputs, ...plan }: Plan
     ['installer', describeMedia(media)],
     ['machine', `${recipe.cpus} CPUs, ${formatSize(recipe.memory)}, ${recipe.firmware}, accelerator ${plan.accel}`],
     ['disk', formatSize(recipe.disk.size)],
-    ['mirror', `${mirrors.build} (${mirrors.source})`],
+    [
+      'mirror',
+      takesPackagesFromIso(plan) ? 'none: packages come from the ISO' : `${mirrors.build} (${mirrors.source})`,
+    ],
     ...(apt ? [['security', mirrors.buildSecurity] as const] : []),
     ['steps', recipe.provision.length === 0 ? 'none' : String(recipe.provision.length)],
     ['cache', plan.cacheDir],

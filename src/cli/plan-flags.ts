@@ -33,7 +33,10 @@ export function addPlanFlags(command: Command): void {
       'a folder of installer files that is looked in before any download; may be repeated',
       collect,
     )
-    .option('--offline', 'fetch nothing: what is not in the cache or a media folder is an error')
+    .option(
+      '--offline',
+      'kvmimg fetches nothing: what is not in the cache or a media folder is an error. A script in the guest can still reach the network',
+    )
     .option('-o, --output <dir>', 'folder for the files', './out')
     .option('--force', 'replace files that exist')
     .option('--no-cache', 'use no layer of an earlier build')

@@ -12,6 +12,7 @@ export interface ProgramHooks {
 
 /** As in the recipe's schema, which is not loaded for a command line. */
 const arches = ['amd64', 'arm64'];
+const scsiControllers = ['pvscsi', 'lsilogic'];
 
 /** Commands whose flags come from the recipe's schema, which `addSettingFlags` loads. */
 const recipeCommands = ['build', 'plan', 'render'];
@@ -30,6 +31,10 @@ const shellHelp = `
 Of a recipe or distro the newest layer there is; of \`kvmimg cache ls\` one layer, by the beginning of its id or key; a
 qcow2 or raw image file; or the machine that a build keeps by --keep-on-failure, by its id. But for the last, whatever is
 changed is thrown away at the end. With a command the exit status is the command's.
+`;
+
+const convertHelp = `
+What is not said of the machine is as in the OVA that is converted, or as the manifest of the build beside the image has it.
 `;
 
 /**
@@ -72,6 +77,12 @@ export function makeProgram({ act, write }: ProgramHooks): Command {
     .option('-o, --output <dir>', 'folder for the files', './out')
     .option('--name <name>', "name of the files. Default: the image's")
     .option('--force', 'replace files that exist')
+    .option('--hardware-version <number>', "VMware's virtual hardware that an OVA or VMDK is for, such as 17", Number)
+    .addOption(new Option('--controller <name>', "SCSI controller of an OVA's disk").choices(scsiControllers))
+    .option('--disk-enable-uuid', 'let an OVA show its guest stable ids of disks')
+    .option('--no-disk-enable-uuid', 'do not let it')
+    .option('--os-type <id>', "VMware's id of an OVA's system, such as debian12_64Guest")
+    .addHelpText('after', convertHelp)
     .action((image, flags) => act(async (c) => (await import('./convert-command.ts')).convert(image, flags, c)));
   add('inspect <image>', 'say what an image or OVA is and holds')
     .option('--json', 'as JSON')

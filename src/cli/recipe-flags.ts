@@ -80,12 +80,15 @@ function describeFlag(schema: z.ZodType): string {
   const inner = unwrap(schema);
   const isList = inner instanceof z.ZodArray;
   const item = isList ? unwrap(inner.element) : inner;
-  const choices = item instanceof z.ZodEnum ? [`${isList ? 'comma-separated: ' : ''}${item.options.join(', ')}`] : [];
-  const defaults = schema instanceof z.ZodDefault ? [`default: ${String(schema.def.defaultValue)}`] : [];
-  const details = [...choices, ...defaults].join('; ');
+  const choices =
+    item instanceof z.ZodEnum ? [`${isList ? 'comma-separated' : 'choices'}: ${item.options.join(', ')}`] : [];
   // As commander's own help has it: no capital at the start, no full stop at the end.
-  const description = (schema.meta()?.description ?? '')
+  const text = (schema.meta()?.description ?? '')
     .replace(/\.$/, '')
     .replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
+  // A default that depends on other settings is told by the description: among choices it has its place.
+  const [description = '', toldDefault] = choices.length > 0 ? text.split('. Default: ') : [text];
+  const defaultValue = schema instanceof z.ZodDefault ? String(schema.def.defaultValue) : toldDefault;
+  const details = [...choices, ...(defaultValue === undefined ? [] : [`default: ${defaultValue}`])].join('; ');
   return details === '' ? description : `${description} (${details})`;
 }

@@ -31,6 +31,14 @@ const knownFailures: readonly KnownFailure[] = [
     hint: 'Choose a folder on another file system, or raise the limit.',
   },
   {
+    // What is only read is never locked for these.
+    pattern: /Failed to get "(write|resize)" lock/,
+    code: 'image-in-use',
+    about: 'writes',
+    message: (path) => `${path} is being used by another program, and cannot be written.`,
+    hint: 'End that program, or choose another folder.',
+  },
+  {
     pattern: /Failed to get (shared )?"\w+" lock|Is another process using the image/,
     code: 'image-in-use',
     about: 'reads',

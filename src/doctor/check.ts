@@ -41,7 +41,7 @@ export interface ExaminationDeps {
   readonly cacheDir: string;
   readonly outputDir: string;
   readonly readFolder: (path: string) => Promise<FolderFacts>;
-  /** Starts a guest to find out; must end within 4 seconds. */
+  /** Starts a guest to find out, and keeps what it found for builds; must end within 4 seconds. */
   readonly findAccel: (qemuPath: string) => Promise<AccelFinding>;
   /** Path of the UEFI firmware that a machine would get. */
   readonly findUefiFirmware: () => Promise<string | undefined>;

@@ -1,10 +1,9 @@
 import { KvmimgError } from '../errors.ts';
 import { type HostSource, thisHost } from '../host/facts.ts';
 import { readFolderFacts } from '../host/folder-facts.ts';
-import { findAccelObstacle, probeAccel } from '../machine/accel/probe-accel.ts';
+import { chooseAccelAnew } from '../machine/accel/choose-accel.ts';
 import { findFirmware } from '../machine/firmware.ts';
 import type { Arch } from '../recipe/schema.ts';
-import type { AccelFinding } from './check.ts';
 import { askYesNo } from './question.ts';
 import type { DoctorDeps } from './run-doctor.ts';
 
@@ -31,23 +30,11 @@ export function makeDoctorDeps(setting: DoctorSetting): DoctorDeps {
     arch,
     signal,
     readFolder: readFolderFacts,
-    findAccel: (binary) => proveAccel({ host, arch, binary, signal }),
+    findAccel: (binary) =>
+      chooseAccelAnew({ choice: 'auto', ...{ arch, binary, host, signal }, cacheDir: rest.cacheDir }),
     findUefiFirmware: () => findFirmwarePath(arch),
     ask: hasTerminal ? (question) => askYesNo(question, signal) : undefined,
   };
-}
-
-/** What `--accel auto` would choose, asked of a guest now: what was true when the cache was written may be no more. */
-async function proveAccel(subject: {
-  readonly host: HostSource;
-  readonly arch: Arch;
-  readonly binary: string;
-  readonly signal: AbortSignal;
-}): Promise<AccelFinding> {
-  const accel = subject.host.platform === 'darwin' ? 'hvf' : 'kvm';
-  const obstacle = await findAccelObstacle(accel, subject.arch, subject.host);
-  const { works, reason } = obstacle ?? (await probeAccel({ accel, ...subject }));
-  return { accel: works ? accel : 'tcg', reason };
 }
 
 async function findFirmwarePath(arch: Arch): Promise<string | undefined> {

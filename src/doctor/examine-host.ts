@@ -2,6 +2,7 @@ import { readHostFacts } from '../host/facts.ts';
 import { findQemuSystem } from '../host/programs.ts';
 import { checkAccel } from './accel-check.ts';
 import type { Examination, ExaminationDeps } from './check.ts';
+import { addInstallCommand } from './install-commands.ts';
 import { checkLoopback, checkMemory, checkSpace } from './room-checks.ts';
 import {
   checkFirmware,
@@ -13,7 +14,7 @@ import {
   checkUserNetwork,
 } from './tool-checks.ts';
 
-/** Looks at everything that a build needs, all at the same time. Changes nothing. */
+/** Looks at everything that a build needs, all at the same time. Changes nothing but what is known of the accelerator. */
 export async function examineHost(deps: ExaminationDeps): Promise<Examination> {
   const facts = await readHostFacts(deps.host);
   const qemu = await findQemuSystem(deps.arch, deps.host);
@@ -31,7 +32,8 @@ export async function examineHost(deps: ExaminationDeps): Promise<Examination> {
     checkMemory(facts.memory),
     checkLoopback(),
   ]);
-  const checks = groups.flat().filter((check) => check !== undefined);
+  const found = groups.flat().filter((check) => check !== undefined);
+  const checks = await Promise.all(found.map((check) => addInstallCommand(check, facts, deps.host)));
   const { accel } = await acceleration;
   return { ready: checks.every((check) => check.status !== 'missing'), accel, checks };
 }

@@ -1,15 +1,9 @@
 import { InputError, KvmimgError } from '../errors.ts';
 import { type HostFacts, type HostSource, readHostFacts } from '../host/facts.ts';
-import { needsPackageUpdate } from '../host/package-lists.ts';
-import {
-  describePackageCommand,
-  makeInstallCommand,
-  makeUpdateCommand,
-  type PackageCommand,
-  type PackageManager,
-} from '../host/packages.ts';
+import { describePackageCommand, type PackageCommand } from '../host/packages.ts';
 import { run } from '../process/run.ts';
 import type { Check } from './check.ts';
+import { findInstallCommands } from './install-commands.ts';
 
 export interface FixOptions {
   readonly host: HostSource;
@@ -40,7 +34,7 @@ export async function fixHost(checks: readonly Check[], options: FixOptions): Pr
   if (facts.packageManager === undefined && curable.some((check) => check.status === 'missing'))
     throw noManager(curable);
   if (facts.packageManager === undefined || packages.length === 0) return 'nothing to install';
-  const commands = await findCommands(facts.packageManager, packages, options.host);
+  const commands = await findInstallCommands(facts.packageManager, packages, options.host);
   const described = commands.map((command) => describePackageCommand(command, facts.isRoot));
   if (commands.some((command) => command.needsRoot) && !facts.isRoot && facts.sudo === undefined)
     throw noRoot(described);
@@ -50,11 +44,6 @@ export async function fixHost(checks: readonly Check[], options: FixOptions): Pr
     await runPackageCommand(command, facts, options);
   }
   return 'installed';
-}
-
-async function findCommands(manager: PackageManager, packages: readonly string[], host: HostSource) {
-  const update = (await needsPackageUpdate(manager, host)) ? makeUpdateCommand(manager) : undefined;
-  return [...(update ? [update] : []), makeInstallCommand(manager, packages)];
 }
 
 async function hasConsent(described: readonly string[], options: FixOptions): Promise<boolean> {

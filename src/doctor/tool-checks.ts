@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HostFacts } from '../host/facts.ts';
-import { describePackageCommand, findPackages, type HostTool, makeInstallCommand } from '../host/packages.ts';
+import { findPackages, type HostTool } from '../host/packages.ts';
 import { findProgram, isVersionAtLeast, qemuArches, readVersion } from '../host/programs.ts';
 import { run } from '../process/run.ts';
 import type { Check, ExaminationDeps } from './check.ts';
@@ -124,13 +124,10 @@ export function qemuItem(deps: ExaminationDeps): string {
   return `QEMU for ${qemuArches[deps.arch]}`;
 }
 
-type Cure = Pick<Check, 'command' | 'packages'>;
+type Cure = Pick<Check, 'packages'>;
 
 function makeCure(tool: HostTool, facts: HostFacts): Cure {
-  const packages = findPackages(tool, facts);
-  if (facts.packageManager === undefined || packages.length === 0) return { packages };
-  const command = makeInstallCommand(facts.packageManager, packages);
-  return { command: describePackageCommand(command, facts.isRoot), packages };
+  return { packages: findPackages(tool, facts) };
 }
 
 export function makeCheck(item: string, status: Check['status'], found: string, why: string, cure: Cure = {}): Check {

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
-import type { MachineFacts } from './machine-facts.ts';
+import { ovf } from '../recipe/ovf-settings.ts';
+import type { KnownFacts } from './machine-facts.ts';
 
 /** What is read of a `<name>.manifest.json`; a build writes more. */
 const recordSchema = z.object({
@@ -12,8 +13,17 @@ const recordSchema = z.object({
   files: z.array(z.object({ file: z.string(), sizeBytes: z.number(), sha256: z.string() })),
   packages: z.array(z.object({ name: z.string(), version: z.string() })),
   plan: z.object({
-    recipe: z.object({ cpus: z.number(), memory: z.number(), firmware: z.enum(['bios', 'uefi']) }),
+    recipe: z.object({
+      name: z.string(),
+      arch: z.string(),
+      cpus: z.number(),
+      memory: z.number(),
+      firmware: z.enum(['bios', 'uefi']),
+      // Builds before this setting have none.
+      ovf: z.object(ovf.shape).prefault({}),
+    }),
     distro: z.object({
+      id: z.string(),
       title: z.string(),
       release: z.string(),
       ovf: z.object({ id: z.number(), osType: z.string(), hardwareVersion: z.number() }),
@@ -45,17 +55,48 @@ function parseJson(text: string): unknown {
   }
 }
 
+/** What a descriptor tells of a build. */
+export type BuildKnowledge = Pick<BuildRecord, 'kvmimgVersion' | 'packages' | 'plan'>;
+
 /** The facts that an OVF descriptor needs, as the build knew them. */
-export function machineFactsOfBuild({ plan }: Pick<BuildRecord, 'plan'>): Partial<MachineFacts> {
-  const { recipe, distro } = plan;
+export function machineFactsOfBuild(build: BuildKnowledge): KnownFacts {
+  const { recipe, distro } = build.plan;
   return {
     osId: distro.ovf.id,
-    osType: distro.ovf.osType,
-    hardwareVersion: distro.ovf.hardwareVersion,
+    osType: recipe.ovf.osType ?? distro.ovf.osType,
+    hardwareVersion: recipe.ovf.hardwareVersion ?? distro.ovf.hardwareVersion,
+    controller: recipe.ovf.controller,
+    diskEnableUuid: recipe.ovf.diskEnableUuid,
     cpus: recipe.cpus,
     memoryBytes: recipe.memory,
     firmware: recipe.firmware === 'uefi' ? 'efi' : 'bios',
     title: distro.title,
     productVersion: distro.release,
+    properties: makeProperties(build),
   };
+}
+
+/** Named as image-builder names them, where it has such. No time: the same disk gives the same OVA. */
+function makeProperties({ kvmimgVersion, packages, plan }: BuildKnowledge): Readonly<Record<string, string>> {
+  const kernel = findKernelVersion(packages);
+  return {
+    IMAGE_NAME: plan.recipe.name,
+    KVMIMG_VERSION: kvmimgVersion,
+    DISTRO_ID: plan.distro.id,
+    DISTRO_VERSION: plan.distro.release,
+    DISTRO_ARCH: plan.recipe.arch,
+    ...(kernel === undefined ? {} : { KERNEL_VERSION: kernel }),
+  };
+}
+
+/** Packages that hold a kernel, of Debian and Ubuntu, the Red Hat family, and Photon; those that only name one are others. */
+const kernelPackage = /^(linux-image-\d.*|kernel(-uek)?-core|linux(-esx|-rt|-secure)?)$/;
+
+/** Of several kernels the newest, which boots. */
+function findKernelVersion(packages: BuildKnowledge['packages']): string | undefined {
+  return packages
+    .filter(({ name }) => kernelPackage.test(name))
+    .map(({ version }) => version)
+    .toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+    .at(-1);
 }

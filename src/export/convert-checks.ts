@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { BackingFile } from '../disk/disk-info.ts';
 import { measureDisk } from '../disk/qemu-img.ts';
 import type { Problem } from '../errors.ts';
-import { type FolderFacts, readFolderFacts } from '../host/folder-facts.ts';
+import { type FolderFacts, isOtherThanFile, readFolderFacts } from '../host/folder-facts.ts';
 import { formatSize } from '../recipe/quantities.ts';
 import type { Format } from '../recipe/schema.ts';
 import type { Output } from './export-images.ts';
@@ -20,7 +20,7 @@ interface OutputRequest {
   readonly source: ImageSource | undefined;
 }
 
-/** A folder that cannot be written, outputs that exist, and outputs that are the source itself or what it stands on. */
+/** A folder that cannot be written, outputs that exist or are no files, and outputs that are the source itself or what it stands on. */
 export async function findOutputProblems(request: OutputRequest): Promise<Problem[]> {
   const { outputDir, outputs, force, source } = request;
   const { path: folder, obstacle } = await readFolderFacts(resolve(outputDir));
@@ -36,6 +36,10 @@ export async function findOutputProblems(request: OutputRequest): Promise<Proble
       if (inputPaths.includes(real)) {
         const hint = 'Choose another folder with --output.';
         return [{ place: `--format ${format}`, message: `${path} is what the image is read from`, hint }];
+      }
+      if (await isOtherThanFile(path)) {
+        const hint = 'Move it away, or choose another folder with --output.';
+        return [{ place: path, message: 'is there, and is no file to replace', hint }];
       }
       return force ? [] : [{ place: path, message: 'exists already', hint: 'Use --force to replace it.' }];
     }),

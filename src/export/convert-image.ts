@@ -6,8 +6,8 @@ import { imageName } from '../recipe/values.ts';
 import { findBuildRecord, imageStem, machineFactsOfBuild } from './build-record.ts';
 import { findOutputProblems, findSpaceProblems } from './convert-checks.ts';
 import { type ExportedImage, type ExportOptions, exportImages } from './export-images.ts';
-import { findSourceProblems, type ImageSource, openImage } from './image-source.ts';
-import { type MachineFacts, machineFactsOfOva, makeMachineFacts } from './machine-facts.ts';
+import { describeAsInput, findSourceProblems, type ImageSource, openImage } from './image-source.ts';
+import { type KnownFacts, machineFactsOfOva, makeMachineFacts } from './machine-facts.ts';
 
 export interface ConvertRequest {
   /** A qcow2, raw, VMDK or OVA. */
@@ -17,7 +17,7 @@ export interface ConvertRequest {
   /** Name of the outputs without extension. Default: that of the source. */
   readonly name?: string;
   /** For the OVF descriptor; what is not given comes from the OVA or the build manifest beside the image. */
-  readonly facts?: Partial<MachineFacts>;
+  readonly facts?: KnownFacts;
   /** Replace outputs that exist. */
   readonly force: boolean;
 }
@@ -41,7 +41,7 @@ export async function convertImage(request: ConvertRequest, options: ExportOptio
   ];
   if (problems.length > 0 || !source) throw new InputError(problems);
   await mkdir(request.outputDir, { recursive: true });
-  const facts = makeMachineFacts({ title: name, ...(await findKnownFacts(source)), ...request.facts });
+  const facts = makeMachineFacts({ title: name }, await findKnownFacts(source), request.facts ?? {});
   return exportImages({ source: source.disk, outputs, facts }, options);
 }
 
@@ -73,12 +73,11 @@ async function openSource(
     return problems.length === 0 ? source : { problems: problems.map((message) => ({ place: path, message, hint })) };
   } catch (error) {
     if (!(error instanceof KvmimgError) || error.exitStatus !== 1 || error.code === 'program-missing') throw error;
-    const { message, hint } = error;
-    return { problems: [{ place: path, message: message.replace(/\.$/, ''), ...(hint ? { hint } : {}) }] };
+    return { problems: [describeAsInput(path, error)] };
   }
 }
 
-async function findKnownFacts({ path, ova }: ImageSource): Promise<Partial<MachineFacts>> {
+async function findKnownFacts({ path, ova }: ImageSource): Promise<KnownFacts> {
   if (ova) return machineFactsOfOva(ova.descriptor);
   const record = await findBuildRecord(path);
   return record ? machineFactsOfBuild(record) : {};

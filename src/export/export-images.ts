@@ -8,7 +8,7 @@ import { part, type WorkOptions, type WriteRequest } from './export-format.ts';
 import { type FileDigest, readDigest } from './file-digest.ts';
 import type { MachineFacts } from './machine-facts.ts';
 import { ustarMaxBytes, writeOva } from './ova.ts';
-import { commitFile, describeWriteFailure, flushFile, reservePartial } from './partial-file.ts';
+import { commitFile, describeWriteFailure, flushFile, makePartial } from './partial-file.ts';
 import { writeQcow2 } from './qcow2.ts';
 import { writeRaw } from './raw.ts';
 import { writeVmdk } from './vmdk.ts';
@@ -53,7 +53,7 @@ export async function exportImages(request: ExportRequest, options: ExportOption
   const outputs = [...new Map(request.outputs.map((output) => [output.format, output])).values()];
   return withScope(async (scope) => {
     const progressOf = shareProgress(formatsWritten(outputs), options);
-    const partialOf = (path: string): string => reservePartial(path, scope);
+    const partialOf = (path: string): Promise<string> => makePartial(path, scope);
     const staged = await allOrAbort(options.signal, (signal) => {
       return startStaging({ ...request, outputs }, partialOf, (format) => ({ signal, onProgress: progressOf(format) }));
     });
@@ -75,13 +75,13 @@ function formatsWritten(outputs: readonly Output[]): Format[] {
 /** Starts every format; the OVA begins when its VMDK is there, which is the VMDK output where one is asked for. */
 function startStaging(
   { source, outputs, facts }: ExportRequest,
-  partialOf: (path: string) => string,
+  partialOf: (path: string) => Promise<string>,
   optionsOf: OptionsOf,
 ): Promise<StagedFile>[] {
   const stage = (output: Output, write: Writer): Promise<StagedFile> => {
-    const finalName = basename(output.path);
-    const place = { source, facts, path: partialOf(output.path), finalName };
-    return stageFile(output, place, write, optionsOf(output.format));
+    const place = { source, facts, finalName: basename(output.path) };
+    const writeAt = (path: string, options: WorkOptions): Promise<void> => write({ ...place, path }, options);
+    return stageFile(output, partialOf, writeAt, optionsOf(output.format));
   };
   const ova = outputs.find((output) => output.format === 'ova');
   const vmdk = outputs.find((output) => output.format === 'vmdk');
@@ -110,13 +110,13 @@ type Writer = (request: WriteRequest, options: WorkOptions) => Promise<void>;
 
 async function stageFile(
   output: Output,
-  request: WriteRequest,
-  write: Writer,
+  partialOf: (path: string) => Promise<string>,
+  writeAt: (path: string, options: WorkOptions) => Promise<void>,
   options: WorkOptions,
 ): Promise<StagedFile> {
-  const { path: partialPath } = request;
   try {
-    await write(request, part(options, 0, 0.9));
+    const partialPath = await partialOf(output.path);
+    await writeAt(partialPath, part(options, 0, 0.9));
     await flushFile(partialPath);
     const { size: sizeBytes } = await stat(partialPath);
     const sha256 = await readDigest({ path: partialPath, sizeBytes }, 'sha256', part(options, 0.9, 1));

@@ -2,7 +2,7 @@ import type { DiskImage } from '../disk/disk-image.ts';
 import { type DiskInfo, readDiskInfo } from '../disk/disk-info.ts';
 import { readImageKind } from '../disk/image-kind.ts';
 import { checkDisk, type QemuImgOptions } from '../disk/qemu-img.ts';
-import { KvmimgError } from '../errors.ts';
+import { KvmimgError, type Problem } from '../errors.ts';
 import { withByteSource } from './byte-source.ts';
 import { diskOfOva, findManifestProblems, type OvaContents, readOva } from './ova-reader.ts';
 import { readVmdkExtent } from './vmdk-extent.ts';
@@ -30,6 +30,12 @@ export async function openImage(path: string, options: QemuImgOptions = {}): Pro
   const ova = kind.is === 'ova' ? await readOva(path, options) : undefined;
   const disk: DiskImage = kind.is === 'disk' ? { path, format: kind.format } : diskOfOva(ova ?? (await readOva(path)));
   return { path, disk, info: await readDiskInfo(disk, options), ova };
+}
+
+/** A failure about an image as wrong input, which names the path but once. */
+export function describeAsInput(path: string, { message, hint }: KvmimgError): Problem {
+  const told = message.replace(`${path} `, '').replace(/\.$/, '');
+  return { place: path, message: told, ...(hint === undefined ? {} : { hint }) };
 }
 
 /**

@@ -1,5 +1,5 @@
 import { Builder } from 'xml2js';
-import type { MachineFacts } from './machine-facts.ts';
+import { controllerTypes, type MachineFacts } from './machine-facts.ts';
 
 /** The disk that a descriptor is about. */
 export interface OvfDisk {
@@ -121,7 +121,7 @@ function hardwareItems(facts: MachineFacts) {
       Description: 'SCSI controller',
       ElementName: 'SCSI controller 0',
       InstanceID: 3,
-      ResourceSubType: 'VirtualSCSI',
+      ResourceSubType: controllerTypes[facts.controller],
       ResourceType: 6,
     }),
     item({

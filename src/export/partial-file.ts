@@ -1,19 +1,34 @@
+import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { KvmimgError, systemErrorCode } from '../errors.ts';
+import { isOwnerTagDead, makeOwnerTag } from '../host/owner-tag.ts';
 import type { Scope } from '../lifecycle/scope.ts';
 import { registerKill } from '../lifecycle/signals.ts';
 
-/** A name beside the finished file, which is gone when the scope closes unless it was renamed into place. */
-export function reservePartial(path: string, scope: Scope): string {
-  const partialPath = `${path}.partial`;
+/**
+ * Makes an empty file beside the finished one, which is gone when the scope closes unless it was renamed into place. Its
+ * name, `<path>.<owner tag>.<random>.partial`, is no other's; those of the same file whose process is dead are removed.
+ */
+export async function makePartial(path: string, scope: Scope): Promise<string> {
+  await removeLeftovers(path);
+  const partialPath = `${path}.${await makeOwnerTag()}.${randomBytes(4).toString('hex')}.partial`;
+  await (await open(partialPath, 'wx')).close();
   const forget = registerKill(() => rmSync(partialPath, { force: true }));
   scope.defer(`remove ${partialPath}`, async () => {
     await rm(partialPath, { force: true });
     forget();
   });
   return partialPath;
+}
+
+async function removeLeftovers(path: string): Promise<void> {
+  const [folder, prefix] = [dirname(path), `${basename(path)}.`];
+  for (const name of await readdir(folder)) {
+    const tag = name.startsWith(prefix) && /^(.+)\.[0-9a-f]{8}\.partial$/.exec(name.slice(prefix.length))?.[1];
+    if (tag && (await isOwnerTagDead(tag))) await rm(join(folder, name), { force: true });
+  }
 }
 
 /** Brings what was written to the disk. After this a rename is all that is missing. */

@@ -14,6 +14,8 @@ export interface TarMember {
   /** POSIX ustar, which VMware's importers want; GNU tar's own dialect is another. */
   readonly isUstar: boolean;
   readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
 }
 
 const headerBytes = 512;
@@ -40,8 +42,8 @@ async function listMembers(file: FileHandle, path: string, options: WorkOptions)
   reader.on('entry', (header, content, next) => {
     // tar-stream tells it at run time; its types do not.
     const offsetBytes = Number('byteOffset' in header ? header.byteOffset : Number.NaN);
-    const { name, type, mode = 0, size: sizeBytes = 0 } = header;
-    members.push({ name, offsetBytes, sizeBytes, isFile: type === 'file', isUstar: false, mode });
+    const { name, type, mode = 0, uid = 0, gid = 0, size: sizeBytes = 0 } = header;
+    members.push({ name, offsetBytes, sizeBytes, isFile: type === 'file', isUstar: false, mode, uid, gid });
     content.on('end', () => next(members.length > maxMembers ? new Error('it has too many members') : undefined));
     // A cut-off tar fails the member's stream as well; the pipeline tells it.
     content.on('error', () => {});

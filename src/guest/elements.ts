@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { makeVolumes } from '../recipe/install-settings.ts';
-import { type Recipe, recipeSchema, type Step } from '../recipe/schema.ts';
+import type { Recipe, Step } from '../recipe/schema.ts';
 import { scriptTitle } from '../recipe/step.ts';
+import { checkInstalled } from './installed-checks.ts';
 import type { PackageManager } from './packages/package-manager.ts';
+import { checkServices, serviceActions } from './services.ts';
 import type { GuestFile } from './ssh-session.ts';
 
 /** What applying an element does in the guest, as root. */
@@ -23,10 +24,10 @@ export type Sources = ReadonlyMap<string, Uint8Array>;
 
 const sysctlFile = '/etc/sysctl.d/90-kvmimg.conf';
 
-/** What applying and checking elements depends on besides the recipe. */
+/** What applying elements depends on besides the recipe. */
 export interface ElementContext {
   readonly sources: Sources;
-  readonly packages: Pick<PackageManager, 'install' | 'checkInstalled'>;
+  readonly packages: Pick<PackageManager, 'install'>;
 }
 
 /**
@@ -107,85 +108,29 @@ function sudoAction(name: string): GuestAction {
   };
 }
 
+/** What checking elements depends on besides the recipe. */
+export interface CheckContext {
+  /** SHA-256 of the user's `source` files by the path that the recipe gives. */
+  readonly digests: ReadonlyMap<string, string>;
+  readonly packages: Pick<PackageManager, 'checkInstalled'>;
+}
+
 /** The checks that follow from everything a recipe declares: nobody writes a test for a package they asked for. */
-export function makeChecks(recipe: Recipe, { sources, packages }: ElementContext): ElementCheck[] {
+export function makeChecks(recipe: Recipe, { digests, packages }: CheckContext): ElementCheck[] {
   const steps = recipe.provision;
   return [
     ...[...recipe.packages, ...steps.flatMap((step) => step.packages ?? [])].map(
       (name): ElementCheck => ({ element: `package ${name}`, words: packages.checkInstalled(name) }),
     ),
     ...recipe.users.flatMap(checkUser),
-    ...lastOfEachPath(steps).map((file) => checkFile(file, contentOf(file, sources))),
+    ...lastOfEachPath(steps).map((file) => checkFile(file, digestOf(file, digests))),
     ...Object.entries(mergeSysctls(steps)).map(([name, value]) => checkSysctl(name, String(value))),
     ...steps.flatMap((step) => checkServices(step.services)),
     // A base image has those of whoever has installed it.
     ...(recipe.base === undefined ? checkInstalled(recipe) : []),
-    ...recipe.kernelArguments.map(
-      (argument): ElementCheck => ({
-        element: `kernel argument ${argument}`,
-        words: ['grep', '-qF', '--', argument, '/proc/cmdline'],
-      }),
-    ),
+    ...recipe.kernelArguments.map(checkKernelArgument),
+    // Not the host name: the seal writes it, and the first-boot data of the check give the booted overlay another.
   ];
-}
-
-/** What only an installer makes. */
-function checkInstalled(recipe: Recipe): ElementCheck[] {
-  const { network, ntp, repositories, timezone, locale } = recipe;
-  // An answer file of the user's need not heed what the recipe has by default.
-  const defaults = recipe.answerFile === undefined ? undefined : recipeSchema.parse({ distro: recipe.distro });
-  return [
-    ...(timezone === defaults?.timezone ? [] : [checkTimezone(timezone)]),
-    ...(locale === defaults?.locale ? [] : [checkLocale(locale)]),
-    ...(defaults === undefined ? checkDisk(recipe.disk) : []),
-    ...repositories.map(({ name, url }) =>
-      checkConfigured(`repository ${name}`, url, ['/etc/apt/sources.list.d', '/etc/yum.repos.d']),
-    ),
-    ...ntp.map((server) =>
-      checkConfigured(`time server ${server}`, server, [
-        '/etc/systemd/timesyncd.conf.d',
-        '/etc/chrony.conf',
-        '/etc/chrony',
-      ]),
-    ),
-    ...(network === 'dhcp' ? [] : [checkConfigured(`address ${network.address}`, network.address, networkFolders)]),
-  ];
-}
-
-function checkDisk(disk: Recipe['disk']): ElementCheck[] {
-  const swap = { element: 'swap', words: ['sh', '-c', 'tail -n +2 /proc/swaps | grep -q .'] };
-  return [
-    ...makeVolumes(disk).map(({ path }): ElementCheck => checkVolume(path, disk.filesystem)),
-    checkVolume('/', disk.filesystem),
-    ...(disk.swap === undefined ? [] : [swap]),
-  ];
-}
-
-/** Where the families keep the network of an image that starts without first-boot data. */
-const networkFolders = ['/usr/lib/kvmimg', '/etc/systemd/network', '/etc/netplan', '/etc/NetworkManager'];
-
-function checkVolume(path: string, filesystem: string): ElementCheck {
-  const script = 'test "$(findmnt -n -o FSTYPE --mountpoint "$1")" = "$2"';
-  return { element: `file system ${path}`, words: ['sh', '-c', script, 'sh', path, filesystem] };
-}
-
-/** A text of the recipe in one of the files that the family has for it; those of other families are not there. */
-function checkConfigured(element: string, text: string, places: readonly string[]): ElementCheck {
-  return { element, words: ['grep', '-rqsF', '--', text, ...places] };
-}
-
-function checkTimezone(timezone: string): ElementCheck {
-  return {
-    element: `timezone ${timezone}`,
-    words: ['test', '/etc/localtime', '-ef', `/usr/share/zoneinfo/${timezone}`],
-  };
-}
-
-function checkLocale(locale: string): ElementCheck {
-  return {
-    element: `locale ${locale}`,
-    words: ['grep', '-rqsF', `LANG=${locale}`, '/etc/default/locale', '/etc/locale.conf'],
-  };
 }
 
 type Sysctls = NonNullable<Step['sysctls']>;
@@ -212,16 +157,6 @@ function sysctlActions(sysctls: Sysctls): GuestAction[] {
   ];
 }
 
-function serviceActions(services: Step['services']): GuestAction[] {
-  return (['enable', 'disable', 'mask'] as const).flatMap((verb): GuestAction[] => {
-    const units = services?.[verb] ?? [];
-    if (units.length === 0) return [];
-    return [
-      { kind: 'command', title: `${verb} ${units.join(', ')}`, words: ['systemctl', '-q', verb, '--', ...units] },
-    ];
-  });
-}
-
 function checkUser(user: Recipe['users'][number]): ElementCheck[] {
   const keysFile = `/home/${user.name}/.ssh/authorized_keys`;
   return [
@@ -246,13 +181,18 @@ function checkUser(user: Recipe['users'][number]): ElementCheck[] {
   ];
 }
 
-function checkFile(file: RecipeFile, content: Uint8Array | string): ElementCheck {
-  // Its digest, not itself: a command line is short, and every user of the host can read it.
-  const sha256 = createHash('sha256').update(content).digest('hex');
+/** By its digest: a command line is short, and every user of the host can read it. */
+function checkFile(file: RecipeFile, sha256: string): ElementCheck {
   const group = file.owner.includes(':') ? file.owner : `${file.owner}:${file.owner}`;
   const script = 'test "$(stat -c "%a %U:%G" -- "$1")" = "$2" && test "$(sha256sum <"$1" | cut -d" " -f1)" = "$3"';
   const mode = Number.parseInt(file.mode, 8).toString(8);
   return { element: `file ${file.path}`, words: ['sh', '-c', script, 'sh', file.path, `${mode} ${group}`, sha256] };
+}
+
+/** A whole word: `console=ttyS1` is not there by `console=ttyS1,9600`. No argument of a recipe has a space. */
+function checkKernelArgument(argument: string): ElementCheck {
+  const script = 'tr " " "\\n" </proc/cmdline | grep -qxF -- "$1"';
+  return { element: `kernel argument ${argument}`, words: ['sh', '-c', script, 'sh', argument] };
 }
 
 function checkSysctl(name: string, value: string): ElementCheck {
@@ -260,27 +200,17 @@ function checkSysctl(name: string, value: string): ElementCheck {
   return { element: `sysctl ${name}`, words: ['sh', '-c', script, 'sh', name, value] };
 }
 
-function checkServices(services: Step['services']): ElementCheck[] {
-  // A static unit is not enabled either; what matters of a disabled one is that nothing starts it at boot.
-  const tests = {
-    enable: ['enabled', 'test "$(systemctl is-enabled "$1")" = enabled'],
-    disable: ['not enabled', 'case "$(systemctl is-enabled "$1")" in enabled*) exit 1 ;; esac'],
-    mask: ['masked', 'test "$(systemctl is-enabled "$1")" = masked'],
-  } as const;
-  return (['enable', 'disable', 'mask'] as const).flatMap((verb) =>
-    (services?.[verb] ?? []).map((unit) => ({
-      element: `service ${unit} ${tests[verb][0]}`,
-      words: ['sh', '-c', tests[verb][1], 'sh', unit],
-    })),
-  );
-}
-
 function contentOf(file: RecipeFile, sources: Sources): Uint8Array | string {
   return file.content ?? sourceOf(file.source, sources);
 }
 
-function sourceOf(source: string | undefined, sources: Sources): Uint8Array {
-  const content = sources.get(source ?? '');
-  if (content === undefined) throw new Error(`The content of ${source} was not read while planning.`);
-  return content;
+function digestOf(file: RecipeFile, digests: CheckContext['digests']): string {
+  if (file.content === undefined) return sourceOf(file.source, digests);
+  return createHash('sha256').update(file.content).digest('hex');
+}
+
+function sourceOf<T>(source: string | undefined, sources: ReadonlyMap<string, T>): T {
+  const found = sources.get(source ?? '');
+  if (found === undefined) throw new Error(`${source} was not read.`);
+  return found;
 }

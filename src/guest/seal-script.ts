@@ -1,4 +1,5 @@
 import { quoteShellWord } from '../process/quote-command.ts';
+import { historyFiles } from '../recipe/sealed-files.ts';
 
 export interface SealFacts {
   /** The build's own user, removed by the last act. */
@@ -46,6 +47,8 @@ rm -f /etc/sudoers.d/90-cloud-init-users
     title: 'network state',
     script: `
 rm -f /etc/netplan/50-cloud-init.yaml /etc/network/interfaces.d/50-cloud-init /etc/systemd/network/10-cloud-init-*
+# Of Ubuntu's installer, for the build machine's interface; what a step has put in its place says nothing of subiquity.
+if grep -qsF "written by 'subiquity'" /etc/netplan/00-installer-config.yaml; then rm -f /etc/netplan/00-installer-config.yaml; fi
 rm -f /etc/udev/rules.d/*persistent-net* /etc/udev/rules.d/85-net-persist-cloud-init.rules
 rm -rf /var/lib/dhcp/* /var/lib/dhcpcd/* /var/lib/NetworkManager/* /var/lib/systemd/network/*
 # netcfg writes the build machine's interface, also where no ifupdown will read it.
@@ -72,7 +75,14 @@ wipe /etc/ssh/ssh_host_*
 rm -f /var/lib/dbus/machine-id /var/lib/systemd/random-seed /var/lib/systemd/credential.secret /boot/efi/loader/random-seed
 : >/etc/machine-id
 chmod 0444 /etc/machine-id
-rm -f /etc/iscsi/initiatorname.iscsi /etc/nvme/hostnqn /etc/nvme/hostid /boot/grub/device.map /swapfile /swap.img
+# Where the file is missing, iscsid of Debian and Ubuntu does not start: it makes a name only when told so by the file.
+# That of the RPM families makes a name when there is no file (iscsi-init.service).
+if [ -e /etc/iscsi/initiatorname.iscsi ] && grep -qsF GenerateName /lib/open-iscsi/startup-checks.sh; then
+  echo GenerateName=yes >/etc/iscsi/initiatorname.iscsi
+else
+  rm -f /etc/iscsi/initiatorname.iscsi
+fi
+rm -f /etc/nvme/hostnqn /etc/nvme/hostid /boot/grub/device.map /swapfile /swap.img
 if command -v grub-editenv >/dev/null && [ -f /boot/grub/grubenv ]; then grub-editenv /boot/grub/grubenv create; fi
 `,
   },
@@ -80,9 +90,11 @@ if command -v grub-editenv >/dev/null && [ -f /boot/grub/grubenv ]; then grub-ed
     title: 'accounts',
     script: `
 passwd -q -l root || usermod -L root
-rm -rf /root/.ssh /root/.cache /root/.bash_history /root/.lesshst /root/.viminfo /root/.wget-hsts
+rm -rf /root/.ssh /root/.cache
 rm -f /root/anaconda-ks.cfg /root/original-ks.cfg /root/ks-post.log
-find /home -maxdepth 2 \\( -name .bash_history -o -name .lesshst -o -name .sudo_as_admin_successful \\) -delete
+for home in /root /home/*; do
+  for name in ${historyFiles.join(' ')}; do rm -rf "$home/$name"; done
+done
 `,
   },
 ];
@@ -117,7 +129,8 @@ for state in timers timesync coredump pstore rfkill backlight; do rm -rf /var/li
 rm -rf /var/lib/private/systemd/* /var/lib/wtmpdb /var/lib/lastlog
 systemctl stop systemd-journald.socket systemd-journald-dev-log.socket systemd-journald-audit.socket systemd-journald.service 2>/dev/null
 rm -rf /var/log/journal/* /var/log/installer /var/log/private/* /var/log/apt/*
-find /var/log -type f \\( -name '*.gz' -o -name '*.[0-9]' -o -name '*.log' -o -name 'syslog' \\) -delete
+find /var/log -type f \\( -name '*.gz' -o -name '*.xz' -o -name '*.bz2' -o -name '*.zst' -o -name '*.[0-9]' \\
+  -o -name '*-20[0-9][0-9][0-9][0-9][0-9][0-9]' -o -name '*.log' -o -name 'syslog' \\) -delete
 find /var/log -type f -exec truncate -s 0 {} +
 rm -f /var/cache/debconf/*-old /var/lib/dpkg/*-old /var/backups/* /var/lib/systemd/random-seed
 rm -rf /var/cache/ldconfig /var/cache/man/* /var/crash/* /var/lib/update-notifier /lost+found/*

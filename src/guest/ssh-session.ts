@@ -1,7 +1,6 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { type Evidence, KvmimgError } from '../errors.ts';
-import { makeSocketFolder } from '../host/socket-folder.ts';
 import type { Scope } from '../lifecycle/scope.ts';
 import { quoteShellWord } from '../process/quote-command.ts';
 import { type RunResult, run, runOnOwnStreams } from '../process/run.ts';
@@ -18,7 +17,7 @@ export interface SshAddress {
 }
 
 export interface SshWait {
-  /** For this connection: its control socket and known_hosts. */
+  /** For this connection: its control socket, known_hosts and a link to the key, in `ssh/`. Its path may hold any character. */
   readonly workDir: string;
   readonly scope: Scope;
   readonly signal: AbortSignal;
@@ -60,8 +59,6 @@ export interface GuestFile {
   readonly owner: string;
 }
 
-/** `control`, and the 17 characters that the client adds while it makes the socket. */
-const controlNameBytes = 'control'.length + 17;
 const hostAlias = 'kvmimg-guest';
 const attemptSeconds = 10;
 const sshFailed = 255;
@@ -70,12 +67,13 @@ const sshFailed = 255;
  * Waits until the guest answers by SSH with the host key that kvmimg gave it, and keeps that connection as the master
  * of all that follows.
  *
- * @throws KvmimgError `wait-limit` with the client's last words; what `wait.check` throws.
+ * @throws KvmimgError `wait-limit` with the client's last words; `program-missing`; `program-failed` when the client does
+ *   not take its options; what `wait.check` throws.
  */
 export async function connectSsh(address: SshAddress, wait: SshWait): Promise<SshSession> {
-  const folder = await makeSocketFolder(join(wait.workDir, 'ssh'), controlNameBytes, wait.scope);
-  await writeFile(join(folder, 'known_hosts'), `${hostAlias} ${address.hostPublicKey}\n`, { mode: 0o600 });
-  const options = clientOptions(address, folder);
+  const client: Client = { folder: await makeClientFolder(address, wait.workDir), options: clientOptions(address) };
+  // It reads its options and connects nowhere. Later, what it does not understand would look like a guest that is not up.
+  await run('ssh', ['-G', ...client.options], { cwd: client.folder, signal: wait.signal });
   let lastWords = 'no attempt has ended yet';
   const master = await waitUntil({
     subject: 'the guest to answer by SSH',
@@ -86,7 +84,7 @@ export async function connectSsh(address: SshAddress, wait: SshWait): Promise<Ss
     witness: () => [{ title: 'The SSH client said last', lines: [lastWords] }, ...(wait.witness?.() ?? [])],
     check: async () => {
       wait.check?.();
-      const attempt = await startMaster(options, wait.signal);
+      const attempt = await startMaster(client, wait.signal);
       if (typeof attempt !== 'string') return attempt;
       lastWords = attempt;
       return undefined;
@@ -97,18 +95,39 @@ export async function connectSsh(address: SshAddress, wait: SshWait): Promise<Ss
     await master.exited;
   };
   wait.scope.defer('close the SSH connection', close);
-  return makeSession(options, close);
+  return makeSession(client, close);
 }
 
-function clientOptions(address: SshAddress, folder: string): string[] {
+/** How the client is called, each time the same. */
+interface Client {
+  /** Its working folder, in which its options name their files. */
+  readonly folder: string;
+  readonly options: readonly string[];
+}
+
+/**
+ * The client splits the paths in its options at blanks and expands `%` and `${...}` in them, the latter without a way to
+ * escape it. Plain names in its working folder need no escaping, and are short enough for a socket wherever that is.
+ */
+async function makeClientFolder(address: SshAddress, workDir: string): Promise<string> {
+  const folder = join(workDir, 'ssh');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writeFile(join(folder, 'known_hosts'), `${hostAlias} ${address.hostPublicKey}\n`, { mode: 0o600 });
+  const identity = join(folder, 'identity');
+  await rm(identity, { force: true });
+  await symlink(resolve(address.privateKeyPath), identity);
+  return folder;
+}
+
+function clientOptions(address: SshAddress): string[] {
   const settings = {
     BatchMode: 'yes',
     ConnectTimeout: attemptSeconds,
-    ControlPath: join(folder, 'control'),
+    ControlPath: 'control',
     GlobalKnownHostsFile: '/dev/null',
     HostKeyAlias: hostAlias,
     IdentitiesOnly: 'yes',
-    IdentityFile: address.privateKeyPath,
+    IdentityFile: 'identity',
     LogLevel: 'ERROR',
     Port: address.port,
     PreferredAuthentications: 'publickey',
@@ -117,15 +136,16 @@ function clientOptions(address: SshAddress, folder: string): string[] {
     StrictHostKeyChecking: 'yes',
     UpdateHostKeys: 'no',
     User: address.user,
-    UserKnownHostsFile: join(folder, 'known_hosts'),
+    UserKnownHostsFile: 'known_hosts',
   };
   return ['-F', 'none', ...Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`]), '127.0.0.1'];
 }
 
 /** One attempt: the running master, or what the client said when it gave up. */
-async function startMaster(options: readonly string[], signal: AbortSignal) {
+async function startMaster(client: Client, signal: AbortSignal) {
   let said = '';
-  const master = await start('ssh', ['-M', '-N', '-T', ...options], {
+  const master = await start('ssh', ['-M', '-N', '-T', ...client.options], {
+    cwd: client.folder,
     onLine: (line) => {
       if (line.trim() !== '') said = line;
     },
@@ -137,7 +157,7 @@ async function startMaster(options: readonly string[], signal: AbortSignal) {
       intervalMs: 100,
       signal,
       check: async () => {
-        if (await isMasterUp(options, signal)) return 'up';
+        if (await isMasterUp(client, signal)) return 'up';
         return master.hasExited() ? 'ended' : undefined;
       },
     });
@@ -145,27 +165,30 @@ async function startMaster(options: readonly string[], signal: AbortSignal) {
   } catch (error) {
     if (!master.hasExited()) master.kill('SIGKILL');
     signal.throwIfAborted();
-    if (!(error instanceof KvmimgError)) throw error;
+    if (!(error instanceof KvmimgError && error.code === 'wait-limit')) throw error;
   }
   await master.exited;
   return said === '' ? 'nothing' : said;
 }
 
-async function isMasterUp(options: readonly string[], signal: AbortSignal): Promise<boolean> {
-  const result = await run('ssh', ['-O', 'check', ...options], { okExitCodes: [0, sshFailed], signal });
+async function isMasterUp({ folder, options }: Client, signal: AbortSignal): Promise<boolean> {
+  const check = { cwd: folder, okExitCodes: [0, sshFailed], signal };
+  const result = await run('ssh', ['-O', 'check', ...options], check);
   return result.exitCode === 0;
 }
 
-function makeSession(options: readonly string[], close: () => Promise<void>): SshSession {
+function makeSession(client: Client, close: () => Promise<void>): SshSession {
+  const { folder, options } = client;
   const runWords = async (words: readonly string[], runOptions: GuestRunOptions): Promise<RunResult> => {
     // The client joins its arguments with spaces for the guest's shell, so each word is quoted here.
     const result = await run('ssh', ['-T', ...options, '--', words.map(quoteShellWord).join(' ')], {
       ...runOptions,
+      cwd: folder,
       okExitCodes: [...(runOptions.okExitCodes ?? [0]), sshFailed],
     });
     if (result.exitCode !== sshFailed || runOptions.okExitCodes?.includes(sshFailed)) return result;
     // 255 is the client's word for a broken connection, and what some commands end with.
-    throw (await isMasterUp(options, runOptions.signal)) ? commandFailed(result) : connectionLost(result);
+    throw (await isMasterUp(client, runOptions.signal)) ? commandFailed(result) : connectionLost(result);
   };
   const runAsRoot = (words: readonly string[], runOptions: GuestRunOptions): Promise<RunResult> =>
     runWords(['sudo', '-n', '--', ...words], runOptions);
@@ -180,7 +203,7 @@ function makeSession(options: readonly string[], close: () => Promise<void>): Ss
   const attach = (words: readonly string[], signal: AbortSignal): Promise<number> => {
     // Without words the client asks for a terminal if its standard input is one, and makes it raw: Ctrl-C is the guest's.
     const command = words.length > 0 ? ['--', words.map(quoteShellWord).join(' ')] : [];
-    return runOnOwnStreams('ssh', [...options, ...command], { signal });
+    return runOnOwnStreams('ssh', [...options, ...command], { cwd: folder, signal });
   };
   return { run: runWords, runAsRoot, writeFile: write, attach, close };
 }

@@ -162,7 +162,7 @@ async function readHolder(path: string): Promise<Holder | undefined> {
   if (text === undefined || stats === undefined) return undefined;
   const ageMs = Date.now() - stats.mtimeMs;
   const owner = parseOwner(text);
-  if (owner) return { name: describeOwner(owner), token: owner.token, alive: await isOwnerAlive(owner, ageMs) };
+  if (owner) return { name: await describeOwner(owner), token: owner.token, alive: await isOwnerAlive(owner, ageMs) };
   return { name: 'a process that is starting', token: digestOf(text), alive: ageMs < writingLimitMs };
 }
 

@@ -23,8 +23,10 @@ interface Existing {
 export async function readFolderFacts(path: string): Promise<FolderFacts> {
   try {
     const { folder, isDirectory, fileSystem } = await findExisting(path);
-    const obstacle = isDirectory ? await findObstacle(folder) : `${folder} is not a folder`;
-    const { bavail, bsize } = await statfs(folder);
+    const { bavail, bsize, blocks } = await statfs(folder);
+    // Such as /proc, which lets root write and holds no file.
+    const isVirtual = blocks === 0 ? `${folder} is on a file system that holds no files` : undefined;
+    const obstacle = isDirectory ? ((await findObstacle(folder)) ?? isVirtual) : `${folder} is not a folder`;
     return { path, obstacle, freeBytes: bavail * bsize, fileSystem };
   } catch (error) {
     return { path, obstacle: messageOf(error), freeBytes: 0, fileSystem: 0 };
@@ -40,6 +42,12 @@ async function findExisting(folder: string): Promise<Existing> {
     if (!isAbsent || folder === dirname(folder)) throw error;
     return findExisting(dirname(folder));
   }
+}
+
+/** Whether a path leads to a folder, a device or whatever else no file can take the place of. */
+export async function isOtherThanFile(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found !== undefined && !found.isFile();
 }
 
 const obstacles: Readonly<Record<string, string>> = {

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { systemErrorCode } from '../errors.ts';
 
@@ -6,7 +6,7 @@ import { systemErrorCode } from '../errors.ts';
 const ourPrograms = /^(qemu-\w[\w-]*|ssh|sftp)$/;
 
 /**
- * Ends by SIGKILL the QEMU and SSH processes with `text` in their command line. QEMU is started with a parent-death
+ * Ends by SIGKILL the QEMU and SSH processes with `text` in their command line or their working folder. QEMU is started with a parent-death
  * signal, so this is the second net; it needs `/proc`, and does nothing elsewhere. Gives the numbers of those ended.
  */
 export async function endLeftoverProcesses(text: string): Promise<readonly number[]> {
@@ -21,7 +21,9 @@ export async function endLeftoverProcesses(text: string): Promise<readonly numbe
 
 async function runsOurProgramWith(pid: number, text: string): Promise<boolean> {
   const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-  if (!commandLine.includes(text)) return false;
+  // The SSH client names its files by plain names in its folder.
+  const folder = await readlink(`/proc/${pid}/cwd`).catch(() => '');
+  if (!commandLine.includes(text) && !folder.includes(text)) return false;
   // The second word is the program where the first is an interpreter.
   return commandLine
     .split('\0')

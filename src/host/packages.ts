@@ -130,7 +130,7 @@ export interface PackageCommand {
 
 const noQuestions = { DEBIAN_FRONTEND: 'noninteractive' };
 /** Another apt may be at work, as unattended-upgrades is after boot. */
-const aptLockWait = ['-o', 'DPkg::Lock::Timeout=120'];
+export const aptLockWait = ['-o', 'DPkg::Lock::Timeout=120'];
 
 /** Installs without questions and without what is only recommended. */
 export function makeInstallCommand(program: PackageManager, names: readonly string[]): PackageCommand {

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { run } from '../process/run.ts';
+import { programMissing, run } from '../process/run.ts';
 import type { Arch } from '../recipe/schema.ts';
 import type { HostSource } from './facts.ts';
 
@@ -12,6 +12,11 @@ export const qemuArches = { amd64: 'x86_64', arm64: 'aarch64' } as const satisfi
 export async function findProgram(name: string, env: HostSource['env']): Promise<string | undefined> {
   const folders = (env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
   return findExecutable(folders.map((folder) => join(folder, name)));
+}
+
+/** @throws KvmimgError `program-missing` for the first that is not on the PATH. */
+export async function checkPrograms(names: readonly string[], env: HostSource['env']): Promise<void> {
+  for (const name of names) if ((await findProgram(name, env)) === undefined) throw programMissing(name);
 }
 
 /**

@@ -6,8 +6,10 @@ export type MachineExitKind =
   | 'guest-shutdown'
   | 'guest-reset'
   | 'guest-panic'
-  /** The host could not read or write the disk image: most often, no space is left. */
+  /** The host could not read or write the disk image. */
   | 'disk-error'
+  /** The same, because no space is left. */
+  | 'no-space'
   /** kvmimg asked QEMU to end. */
   | 'quit'
   | 'crashed'
@@ -25,7 +27,7 @@ export interface MachineExit {
 
 /** What makes a machine useless while its process still runs. */
 export interface MachineFault {
-  readonly kind: 'guest-panic' | 'disk-error' | 'crashed';
+  readonly kind: 'guest-panic' | 'disk-error' | 'no-space' | 'crashed';
   readonly description: string;
 }
 
@@ -61,7 +63,7 @@ function classify(exit: ProcessExit, shutdownReason: string | undefined): readon
 export function findFault({ event, data }: QmpEvent): MachineFault | undefined {
   if (event === 'GUEST_PANICKED') return { kind: 'guest-panic', description: "The guest's kernel panicked." };
   if (event !== 'BLOCK_IO_ERROR') return undefined;
-  if (data.nospace === true) return { kind: 'disk-error', description: 'No space is left on the disk of the host.' };
+  if (data.nospace === true) return { kind: 'no-space', description: 'No space is left on the disk of the host.' };
   return {
     kind: 'disk-error',
     description: `The host could not ${data.operation} the disk image: ${data.reason}.`,

@@ -77,9 +77,9 @@ export async function startWatchedMachine(spec: MachineSpec, options: WatchOptio
 }
 
 /** The failure of a machine that ended before its work was done. */
-function exitFailure(exit: MachineExit): KvmimgError {
+export function exitFailure(exit: MachineExit): KvmimgError {
   return new KvmimgError({
-    code: exit.kind === 'disk-error' ? 'no-space' : 'machine-exit',
+    code: exit.kind === 'disk-error' || exit.kind === 'no-space' ? exit.kind : 'machine-exit',
     message: exit.kind === 'guest-shutdown' ? 'The guest powered off before its work was done.' : exit.description,
     hint: exitHints[exit.kind],
     evidence: exit.lastLines.length > 0 ? [{ title: "QEMU's last lines", lines: exit.lastLines.slice(-10) }] : [],
@@ -87,7 +87,9 @@ function exitFailure(exit: MachineExit): KvmimgError {
 }
 
 const exitHints: Readonly<Partial<Record<MachineExit['kind'], string>>> = {
-  'disk-error': 'Free space on the disk of the cache folder, or set KVMIMG_CACHE_DIR to a folder on another disk.',
+  'disk-error':
+    "Look at the kernel's log for errors of the device (`dmesg`). A build on another disk: KVMIMG_CACHE_DIR.",
+  'no-space': 'Free space on the disk of the cache folder, or set KVMIMG_CACHE_DIR to a folder on another disk.',
   'guest-panic': 'Give the machine more memory (`--set memory=4GiB`), or try another accelerator (`--accel tcg`).',
   killed: 'Was it ended by hand, or by the kernel for want of memory? `dmesg` tells. Then build again.',
   crashed: 'Build again; if it happens again, try another accelerator (`--accel tcg`) or another QEMU.',
@@ -111,7 +113,7 @@ function watchSilence(limitMs: number, onSilence: (error: KvmimgError) => void) 
       new KvmimgError({
         code: 'guest-silent',
         message: `The guest has given no sign of life for ${formatSeconds(limitMs / 1000)}: no log line, no request, no output.`,
-        hint: 'The screenshot and the last lines show where it stopped.',
+        hint: 'The screenshot and the last lines show where it stopped. If it is only slow, give it more time: `--set limits.silence=30m`.',
       }),
     );
   };

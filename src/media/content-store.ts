@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { isProcessAlive, readProcessStartTime } from '../host/processes.ts';
+import { isOwnerTagDead, makeOwnerTag } from '../host/owner-tag.ts';
 import {
   type DigestAlgorithm,
   isKnownContent,
@@ -11,7 +10,6 @@ import {
   nameDigest,
   type ReadContent,
   readContent,
-  sha256Of,
 } from './digest.ts';
 
 /** Says what a file holds. */
@@ -74,30 +72,13 @@ export function openContentStore(cacheDir: string): ContentStore {
 /** Takes over a partial file whose process has ended; rename lets exactly one process win. */
 async function adoptOrphan(partialDir: string, key: string, path: string): Promise<void> {
   for (const name of await readdir(partialDir)) {
-    const [nameKey, ...tag] = name.split('.');
-    if (nameKey !== key || !(await isOrphan(tag.join('.')))) continue;
+    // The start time in the tag has a dot too.
+    const [, nameKey, tag] = /^([^.]*)\.(.*)\.[0-9a-f]+$/.exec(name) ?? [];
+    if (nameKey !== key || tag === undefined || !(await isOwnerTagDead(tag))) continue;
     const adopted = await rename(join(partialDir, name), path).then(
       () => true,
       () => false,
     );
     if (adopted) return;
   }
-}
-
-/** Names this process: host, process id and start time, so that no successor with its number is taken for it. */
-async function makeOwnerTag(): Promise<string> {
-  const startTime = await readProcessStartTime(process.pid);
-  return `${hostTag()}-${process.pid}-${encodeURIComponent(startTime ?? '')}`;
-}
-
-async function isOrphan(tag: string): Promise<boolean> {
-  const [host, pid, rest = ''] = tag.split('-');
-  // A process on another host that shares this cache cannot be asked; its file is left alone.
-  if (host !== hostTag()) return false;
-  const startTime = decodeURIComponent(rest.replace(/\.[0-9a-f]+$/, ''));
-  return !(await isProcessAlive(Number(pid), startTime));
-}
-
-function hostTag(): string {
-  return sha256Of(hostname()).slice(0, 8);
 }

@@ -42,7 +42,8 @@ export async function extractDebMembers(
   if (missing.length > 0) throw badDeb(debPath, `it does not hold ${missing.join(', ')}`);
 }
 
-async function findDataArchive(debPath: string): Promise<ArMember> {
+/** @throws KvmimgError `bad-deb` where there is none, or its end is missing. */
+export async function findDataArchive(debPath: string): Promise<ArMember> {
   const file = await open(debPath);
   try {
     for await (const member of readArMembers(file, debPath)) if (member.name.startsWith('data.tar')) return member;

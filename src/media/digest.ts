@@ -63,6 +63,15 @@ export function findKnownDigest({ sha256, sha512 }: MaybeDigest): KnownDigest | 
   return sha512 === undefined ? undefined : { sha512 };
 }
 
+/** The same with the length, where that is known too: what a plan says about an ISO. */
+export function plannedContent(
+  iso: MaybeDigest & { readonly sizeBytes?: number | undefined },
+): KnownContent | undefined {
+  const digest = findKnownDigest(iso);
+  if (digest === undefined) return undefined;
+  return iso.sizeBytes === undefined ? digest : { ...digest, sizeBytes: iso.sizeBytes };
+}
+
 export function isSameDigest(one: KnownDigest, other: KnownDigest): boolean {
   const [a, b] = [nameDigest(one), nameDigest(other)];
   return a.algorithm === b.algorithm && a.hex === b.hex;

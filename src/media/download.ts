@@ -19,9 +19,22 @@ export interface DownloadRequest {
   readonly sizeBytes?: number | undefined;
   /** Conditional headers; they make `not-modified` possible. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Default: that of the client, and two tries. */
+  readonly patience?: Patience | undefined;
   readonly signal: AbortSignal;
   readonly onProgress?: OnProgress | undefined;
 }
+
+/** How long and how often a server is asked. */
+export interface Patience {
+  /** Within which the server must be reached and begin to answer; no silence in the answer may be longer. */
+  readonly answerLimitMs: number;
+  /** Tries in a row that bring no new byte before the server is given up. */
+  readonly fruitlessTries: number;
+}
+
+/** Before a build: who waits at the terminal is told of a mirror that is away at once. */
+export const checkPatience: Patience = { answerLimitMs: 5_000, fruitlessTries: 1 };
 
 /** The headers that a later request can ask with, and a cache must pass on. */
 export interface Validators {
@@ -34,13 +47,12 @@ export type DownloadResult =
   | { readonly kind: 'not-modified' }
   | { readonly kind: 'refused'; readonly status: number };
 
-/** Tries in a row that bring no new byte before a download is given up. */
 const fruitlessTries = 2;
 
 /**
  * Downloads one URL into a file, continuing where a cut connection ended. The caller checks the digest.
  *
- * @throws KvmimgError `mirror-unreachable` at once; `mirror-broken` after two tries without a new byte;
+ * @throws KvmimgError `mirror-unreachable` at once; `mirror-broken` after two tries (or `patience`) without a new byte;
  *   `wrong-length`; `no-space`; the signal's reason. The partial file stays where it can be continued.
  */
 export async function download(request: DownloadRequest): Promise<DownloadResult> {
@@ -56,7 +68,7 @@ export async function download(request: DownloadRequest): Promise<DownloadResult
       const bytes = await sizeOf(request.partialPath);
       fruitless = bytes > furthestBytes ? 0 : fruitless + 1;
       furthestBytes = Math.max(bytes, furthestBytes);
-      if (!isWorthAnotherTry(error) || fruitless >= fruitlessTries) {
+      if (!isWorthAnotherTry(error) || fruitless >= (request.patience?.fruitlessTries ?? fruitlessTries)) {
         await dropUseless(request, error, bytes);
         throw error;
       }
@@ -76,16 +88,17 @@ async function attempt(request: DownloadRequest, seen: { validators: Validators 
   const response = await request.http.get(request.url, {
     signal: request.signal,
     headers: offset > 0 ? rangeHeaders(offset, seen.validators) : { ...request.headers },
+    answerLimitMs: request.patience?.answerLimitMs,
   });
   if (isWhole(response, offset)) {
     await response.discard();
     return { kind: 'complete', validators: {} };
   }
   if (response.status !== 200 && response.status !== 206) return withoutBody(request, response);
+  const part = response.status === 206 ? partOf(response) : { start: 0, totalBytes: lengthOf(response) };
+  if (part.start !== 0) await checkSameFile(request, response, { part, offset, before: seen.validators });
   seen.validators = validatorsOf(response);
-  const start = response.status === 206 ? startOfRange(response) : 0;
-  if (start !== 0 && start !== offset) throw broken(request.url, 'it sent another part than was asked for');
-  await receive(request, response, start);
+  await receive(request, response, part);
   return { kind: 'complete', validators: seen.validators };
 }
 
@@ -110,6 +123,21 @@ function ifRangeOf(validators: Validators): string | undefined {
   return validators.etag?.startsWith('"') ? validators.etag : validators.lastModified;
 }
 
+/** A server that knows no If-Range continues with another file than it began with: the next try begins anew. */
+async function checkSameFile(
+  request: DownloadRequest,
+  response: HttpResponse,
+  { part, offset, before }: { part: Part; offset: number; before: Validators },
+): Promise<void> {
+  const now = validatorsOf(response);
+  const isSame = (name: keyof Validators) => (before[name] ?? now[name]) === (now[name] ?? before[name]);
+  const isContinued = part.start === offset;
+  if (isContinued && isSame('etag') && isSame('lastModified')) return;
+  await response.discard();
+  await rm(request.partialPath, { force: true });
+  throw broken(request.url, isContinued ? 'the file has changed meanwhile' : 'it sent another part than was asked for');
+}
+
 async function withoutBody(request: DownloadRequest, response: HttpResponse): Promise<DownloadResult> {
   await response.discard();
   if (response.status === 304) return { kind: 'not-modified' };
@@ -117,19 +145,19 @@ async function withoutBody(request: DownloadRequest, response: HttpResponse): Pr
     await rm(request.partialPath, { force: true });
     throw broken(request.url, 'it has less of the file than was received before');
   }
+  if (response.status >= 300 && response.status < 400) throw broken(request.url, 'it redirects without end');
   if (response.status >= 500 || response.status === 429) throw broken(request.url, `it answers ${response.status}`);
   return { kind: 'refused', status: response.status };
 }
 
-async function receive(request: DownloadRequest, response: HttpResponse, start: number): Promise<void> {
-  const contentLength = response.header('content-length');
-  const totalBytes = contentLength === undefined ? undefined : start + Number(contentLength);
+async function receive(request: DownloadRequest, response: HttpResponse, part: Part): Promise<void> {
+  const { start, totalBytes } = part;
   if (totalBytes !== undefined) checkLength(request, totalBytes);
   const file = await open(request.partialPath, start > 0 ? 'a' : 'w').catch((error: unknown) => {
     throw describeWriteFailure(request.partialPath, error);
   });
   try {
-    const bytes = await writeBody(request, response, { file, start, totalBytes });
+    const bytes = await writeBody(request, response, { file, ...part });
     if (totalBytes !== undefined && bytes !== totalBytes) throw broken(request.url, 'it ended too early');
     checkLength(request, bytes);
   } finally {
@@ -140,7 +168,7 @@ async function receive(request: DownloadRequest, response: HttpResponse, start: 
 async function writeBody(
   request: DownloadRequest,
   response: HttpResponse,
-  target: { file: FileHandle; start: number; totalBytes: number | undefined },
+  target: Part & { readonly file: FileHandle },
 ): Promise<number> {
   let bytes = target.start;
   for await (const chunk of response.body) {
@@ -163,13 +191,30 @@ function checkLength(request: DownloadRequest, bytes: number): void {
   });
 }
 
-function startOfRange(response: HttpResponse): number {
-  return Number(/^bytes (\d+)-/.exec(response.header('content-range') ?? '')?.[1] ?? Number.NaN);
+/** Where a response's body begins in the file, and the file's length where it is told. */
+interface Part {
+  readonly start: number;
+  readonly totalBytes: number | undefined;
 }
 
+function partOf(response: HttpResponse): Part {
+  const [, start, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.header('content-range') ?? '') ?? [];
+  const lengthBytes = lengthOf(response);
+  const endBytes = lengthBytes === undefined ? undefined : Number(start) + lengthBytes;
+  // A server may send less than was asked for (RFC 9110, section 15.3.7).
+  return { start: Number(start), totalBytes: total === undefined || total === '*' ? endBytes : Number(total) };
+}
+
+function lengthOf(response: HttpResponse): number | undefined {
+  const contentLength = response.header('content-length');
+  return contentLength === undefined ? undefined : Number(contentLength);
+}
+
+/** None of a body whose end nobody has told: 304 would make what may have been cut off last for ever. */
 function validatorsOf(response: HttpResponse): Validators {
   const etag = response.header('etag');
   const lastModified = response.header('last-modified');
+  if (lengthOf(response) === undefined && response.header('transfer-encoding') === undefined) return {};
   return { ...(etag === undefined ? {} : { etag }), ...(lastModified === undefined ? {} : { lastModified }) };
 }
 

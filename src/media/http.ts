@@ -1,11 +1,14 @@
 import { type Dispatcher, EnvHttpProxyAgent, interceptors, request } from 'undici';
 import { KvmimgError, messageOf } from '../errors.ts';
 import type { Scope } from '../lifecycle/scope.ts';
-import { describeNetworkFailure } from './network-failure.ts';
+import { decompressed, headersOfEncoded, isCompressedOnTheWay } from './body-encoding.ts';
+import { describeNetworkFailure, noAnswer } from './network-failure.ts';
 
 export interface HttpRequest {
   readonly method?: 'GET' | 'HEAD';
   readonly headers?: Readonly<Record<string, string>>;
+  /** Within which the server must be reached and begin to answer, and send the next bytes. Default: the client's limits. */
+  readonly answerLimitMs?: number | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -13,7 +16,7 @@ export interface HttpResponse {
   readonly status: number;
   /** The header's value; the first one where a server sends several. */
   readonly header: (name: string) => string | undefined;
-  /** The body as it comes, not decoded. Fails with a KvmimgError when the connection breaks or stalls. */
+  /** The body as the file is: decompressed only where a proxy has compressed it on the way. Fails with a KvmimgError when the connection breaks or stalls. */
   readonly body: AsyncIterable<Uint8Array>;
   /** Drops the body. */
   readonly discard: () => Promise<void>;
@@ -50,24 +53,29 @@ export function openHttpClient(options: HttpClientOptions): HttpClient {
   const dispatcher = agent.compose(interceptors.redirect({ maxRedirections: 5 }));
   let receivedBytes = 0;
 
-  const get = async (url: string, { method, headers, signal }: HttpRequest): Promise<HttpResponse> => {
+  const get = async (url: string, { method, headers, answerLimitMs, signal }: HttpRequest): Promise<HttpResponse> => {
+    const limit = startLimit(url, answerLimitMs);
+    const silenceLimitMs = answerLimitMs ?? stallLimitMs;
     const response = await request(url, {
       dispatcher,
-      signal,
+      signal: limit ? AbortSignal.any([signal, limit.signal]) : signal,
       method: method ?? 'GET',
       headers: { 'user-agent': 'kvmimg', 'accept-encoding': 'identity', ...headers },
-      headersTimeout: stallLimitMs,
-      bodyTimeout: stallLimitMs,
-    }).catch((error: unknown) => {
-      signal.throwIfAborted();
-      throw describeNetworkFailure(url, error);
-    });
+      headersTimeout: silenceLimitMs,
+      bodyTimeout: silenceLimitMs,
+    })
+      .catch((error: unknown) => {
+        signal.throwIfAborted();
+        throw describeNetworkFailure(url, error);
+      })
+      .finally(() => limit?.clear());
     // A body that nobody reads to its end fails when the scope closes; that is no news to anybody.
     response.body.on('error', () => {});
+    const isEncoded = isCompressedOnTheWay(url, headerOf(response, 'content-encoding'));
     return {
       status: response.statusCode,
-      header: (name) => headerOf(response, name),
-      body: readBody(url, response, signal, (bytes) => {
+      header: (name) => (isEncoded && headersOfEncoded.has(name) ? undefined : headerOf(response, name)),
+      body: readBody(url, isEncoded ? decompressed(response.body) : response.body, signal, (bytes) => {
         receivedBytes += bytes;
       }),
       discard: async () => {
@@ -98,6 +106,19 @@ function makeAgent(proxy: string | undefined, connectLimitMs: number): EnvHttpPr
   }
 }
 
+interface Limit {
+  readonly signal: AbortSignal;
+  readonly clear: () => void;
+}
+
+function startLimit(url: string, limitMs: number | undefined): Limit | undefined {
+  if (limitMs === undefined) return undefined;
+  const controller = new AbortController();
+  const giveUp = (): void => controller.abort(noAnswer(url, limitMs));
+  const timer = setTimeout(giveUp, limitMs);
+  return { signal: controller.signal, clear: () => clearTimeout(timer) };
+}
+
 function headerOf(response: Dispatcher.ResponseData, name: string): string | undefined {
   const value = response.headers[name];
   return Array.isArray(value) ? value[0] : value;
@@ -105,12 +126,12 @@ function headerOf(response: Dispatcher.ResponseData, name: string): string | und
 
 async function* readBody(
   url: string,
-  response: Dispatcher.ResponseData,
+  body: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
   onBytes: (bytes: number) => void,
 ): AsyncIterable<Uint8Array> {
   try {
-    for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+    for await (const chunk of body) {
       onBytes(chunk.length);
       yield chunk;
     }

@@ -1,6 +1,6 @@
 import { KvmimgError } from '../errors.ts';
 import type { PlannedIso } from '../plan/plan.ts';
-import { describeDigest, findKnownDigest, isSameDigest, type KnownContent, nameDigest } from './digest.ts';
+import { describeDigest, isSameDigest, type KnownContent, nameDigest, plannedContent } from './digest.ts';
 import { checksumMissing, findIsoChecksum } from './iso-checksum.ts';
 import type { IsoSources } from './iso-sources.ts';
 import { openMediaLock } from './media-lock.ts';
@@ -33,13 +33,6 @@ export async function findIsoContent(
   if (!('content' in found)) throw checksumMissing(iso, iso.checksums, found);
   await lock.save(iso.fileName, found);
   return { content: found.content, from: 'checksums' };
-}
-
-/** What the plan says about an ISO, if it does. */
-export function plannedContent(iso: PlannedIso): KnownContent | undefined {
-  const digest = findKnownDigest(iso);
-  if (digest === undefined) return undefined;
-  return iso.sizeBytes === undefined ? digest : { ...digest, sizeBytes: iso.sizeBytes };
 }
 
 /**

@@ -2,11 +2,12 @@ import { rm } from 'node:fs/promises';
 import { KvmimgError } from '../errors.ts';
 import type { ContentStore } from './content-store.ts';
 import { type ContentDigest, type ExpectedContent, isExpectedContent, readDigest, sha256Of } from './digest.ts';
-import { type DownloadResult, download, type Validators } from './download.ts';
+import { type DownloadResult, download, type Patience } from './download.ts';
 import type { HttpClient } from './http.ts';
-import { MirrorDigests } from './mirror-digests.ts';
+import { isPackagePath, MirrorDigests } from './mirror-digests.ts';
 import { type MirrorEntries, type MirrorEntry, openMirrorEntries } from './mirror-entries.ts';
 import { MirrorCounts, type MirrorStats } from './mirror-stats.ts';
+import { looksLikeItsName } from './package-shape.ts';
 import { joinUrl } from './url.ts';
 
 export interface MirrorCacheOptions {
@@ -32,6 +33,8 @@ export interface MirrorRequest {
   readonly method: string;
   /** Decoded, without a leading slash: `debian/dists/trixie/InRelease`. */
   readonly path: string;
+  /** With an upstream. Default: that of a download. */
+  readonly patience?: Patience;
 }
 
 export interface MirrorResponse {
@@ -52,16 +55,23 @@ interface Target {
   /** Below the upstream. */
   readonly path: string;
   readonly digests: MirrorDigests;
+  readonly patience: Patience | undefined;
 }
 
-type Found =
-  | { readonly kind: 'file'; readonly path: string; readonly entry: MirrorEntry; readonly from: 'mirror' | 'cache' }
-  | { readonly kind: 'missing'; readonly status: number };
+interface FoundFile {
+  readonly kind: 'file';
+  readonly path: string;
+  readonly entry: MirrorEntry;
+  readonly from: 'mirror' | 'cache';
+}
+
+type Found = FoundFile | { readonly kind: 'missing'; readonly status: number };
 
 /**
  * A pull-through cache of package mirrors on disk. A file is served only when it is complete and has the digest that
- * the mirror's own indices give. Requests for one file at the same time fetch it once. Files below `pool/` and
- * `by-hash/` never change and are asked for once; other indices are asked for again once a build.
+ * the mirror's own indices give. Requests for one file at the same time fetch it once. Packages that an index has once
+ * vouched for are not asked for again; all else is, once a build, and a package that no index names must at least look
+ * like one.
  */
 export function openMirrorCache(options: MirrorCacheOptions): MirrorCache {
   const cache = new PullThrough(options, openMirrorEntries(options.cacheDir));
@@ -80,13 +90,15 @@ class PullThrough {
   constructor(options: MirrorCacheOptions, entries: MirrorEntries) {
     this.#options = options;
     this.#entries = entries;
-    for (const name of Object.keys(options.upstreams)) this.#digests.set(name, new MirrorDigests());
+    for (const name of Object.keys(options.upstreams)) {
+      this.#digests.set(name, new MirrorDigests(options.store));
+    }
   }
 
-  async handle({ method, path }: MirrorRequest): Promise<MirrorResponse> {
+  async handle({ method, path, patience }: MirrorRequest): Promise<MirrorResponse> {
     const local = this.#options.local?.get(path);
     if (local !== undefined) return serveLocal(local);
-    const target = this.#findTarget(path);
+    const target = this.#findTarget(path, patience);
     if (target === undefined) return { status: 404 };
     const joined = this.#flights.get(target.url);
     try {
@@ -101,14 +113,16 @@ class PullThrough {
     }
   }
 
-  #findTarget(path: string): Target | undefined {
-    const [name = '', ...rest] = path.split('/');
+  #findTarget(path: string, patience: Patience | undefined): Target | undefined {
+    const [name = '', ...parts] = path.split('/');
+    // apt asks for ./InRelease of a repository without suites.
+    const rest = parts.filter((part) => part !== '.');
     const base = this.#options.upstreams[name];
     const digests = this.#digests.get(name);
     if (base === undefined || digests === undefined) return undefined;
     // A folder's listing is no file, and dots could leave the mirror's own folder.
-    if (rest.length === 0 || rest.some((part) => part === '' || part === '.' || part === '..')) return undefined;
-    return { url: joinUrl(base, rest.join('/')), path: rest.join('/'), digests };
+    if (rest.length === 0 || rest.some((part) => part === '' || part === '..')) return undefined;
+    return { url: joinUrl(base, rest.join('/')), path: rest.join('/'), digests, patience };
   }
 
   #startFlight(target: Target): Promise<Found> {
@@ -125,56 +139,61 @@ class PullThrough {
   }
 
   async #obtain(target: Target): Promise<Found> {
-    const found = (await this.#findCached(target)) ?? (await this.#fetch(target));
+    const expected = await target.digests.find(target.path);
+    const found =
+      (await (expected ? this.#findExpected(target, expected) : this.#findUnasked(target))) ??
+      (await this.#fetch(target, expected));
     if (found.kind === 'file') {
       this.#fresh.add(target.url);
-      await target.digests.learn(target.path, found.path);
+      await target.digests.learn(target.path, found.entry, found.path);
     }
     return found;
   }
 
-  /** What can be served without asking the mirror. */
-  async #findCached(target: Target): Promise<Found | undefined> {
+  /** What the mirror's index wants, whichever mirror has brought it. */
+  async #findExpected(target: Target, expected: ExpectedContent): Promise<FoundFile | undefined> {
     const entry = await this.#entries.find(target.url);
-    const known = target.digests.findKnown(target.path);
-    if (known !== undefined) return this.#findStored(known, target, entry);
-    const needsNoAsking = isImmutable(target.path) || this.#fresh.has(target.url) || this.#options.offline;
-    return entry && needsNoAsking ? this.#findStored(entry, target, entry) : undefined;
-  }
-
-  async #findStored(
-    content: ExpectedContent,
-    target: Target,
-    entry: MirrorEntry | undefined,
-  ): Promise<Found | undefined> {
-    const path = await this.#options.store.find(content);
+    // A build that knows no index must not be given what an index has contradicted.
+    if (entry && entry.sha256 !== expected.sha256) await this.#entries.remove(target.url);
+    const path = await this.#options.store.find(expected);
     if (path === undefined) return undefined;
-    const same = entry?.sha256 === content.sha256 ? entry : { url: target.url, ...(await readDigest(path)) };
-    return { kind: 'file', path, entry: same, from: 'cache' };
+    const same = entry?.sha256 === expected.sha256 ? entry : { url: target.url, ...(await readDigest(path)) };
+    const verified = { ...same, verified: true };
+    if (entry?.sha256 !== expected.sha256 || !entry.verified) await this.#entries.save(verified);
+    return { kind: 'file', path, entry: verified, from: 'cache' };
   }
 
-  async #fetch(target: Target): Promise<Found> {
-    const expected = await target.digests.find(target.path);
-    // Another mirror may have brought the same file before.
-    const stored = expected && (await this.#findStored(expected, target, undefined));
-    if (stored?.kind === 'file') {
-      await this.#entries.save(stored.entry);
-      return stored;
-    }
+  /** What can be served without asking the mirror where no index names it. */
+  async #findUnasked(target: Target): Promise<FoundFile | undefined> {
+    const found = await this.#findFetchedBefore(target);
+    const isFinal = found?.entry.verified && isPackagePath(target.path);
+    return isFinal || this.#fresh.has(target.url) || this.#options.offline ? found : undefined;
+  }
+
+  /** What the mirror gave last time, and may answer 304 for. */
+  async #findFetchedBefore(target: Target): Promise<FoundFile | undefined> {
+    const entry = await this.#entries.find(target.url);
+    if (entry === undefined) return undefined;
+    const path = await this.#options.store.find(entry);
+    if (path === undefined || !(await looksLikeItsName(target.path, path))) return undefined;
+    return { kind: 'file', path, entry, from: 'cache' };
+  }
+
+  async #fetch(target: Target, expected: ExpectedContent | undefined): Promise<Found> {
     if (this.#options.offline) throw offlineMiss(target.url);
     const first = await this.#fetchOnce(target, expected);
-    const found = 'actual' in first ? await this.#fetchOnce(target, expected) : first;
-    if ('actual' in found) throw wrongDigest(target.url, found.actual, expected);
+    const found = 'wrong' in first ? await this.#fetchOnce(target, expected) : first;
+    if ('wrong' in found) throw found.wrong;
     return found;
   }
 
-  /** One download; `actual` tells the digest of a file that was not the expected one and has been dropped. */
+  /** One download; `wrong` tells why a file was dropped that cannot be the one wanted. */
   async #fetchOnce(
     target: Target,
     expected: ExpectedContent | undefined,
-  ): Promise<Found | { readonly actual: ContentDigest }> {
+  ): Promise<Found | { readonly wrong: KvmimgError }> {
     const { store, http, signal } = this.#options;
-    const previous = expected ? undefined : await this.#findRevalidatable(target);
+    const previous = expected ? undefined : await this.#findFetchedBefore(target);
     const partialPath = await store.claimPartial(sha256Of(target.url));
     const result = await download({
       http,
@@ -183,24 +202,23 @@ class PullThrough {
       // A beginning that an earlier process has left may be damaged; only a known digest would tell.
       immutable: isImmutable(target.path) && expected !== undefined,
       sizeBytes: expected?.sizeBytes,
-      headers: previous?.kind === 'file' ? conditionalHeaders(previous.entry) : {},
+      headers: previous ? conditionalHeaders(previous.entry) : {},
+      patience: target.patience,
       signal,
       onProgress: this.#options.onProgress,
     });
     if (result.kind === 'not-modified' && previous) return previous;
     if (result.kind !== 'complete') return this.#reportMissing(target, result);
     const digest = await readDigest(partialPath);
-    if (expected && !isExpectedContent(digest, expected)) {
+    const wrong = expected
+      ? findWrongDigest(target.url, digest, expected)
+      : await findWrongShape(target.url, target.path, partialPath);
+    if (wrong) {
       await rm(partialPath, { force: true });
-      return { actual: digest };
+      return { wrong };
     }
-    return this.#keep(target, partialPath, { digest, validators: result.validators });
-  }
-
-  /** The cached body of an index that the mirror may answer 304 for. */
-  async #findRevalidatable(target: Target): Promise<Found | undefined> {
-    const entry = isImmutable(target.path) ? undefined : await this.#entries.find(target.url);
-    return entry && this.#findStored(entry, target, entry);
+    const { validators } = result;
+    return this.#keep(partialPath, { url: target.url, ...digest, ...validators, verified: expected !== undefined });
   }
 
   #reportMissing(target: Target, result: DownloadResult): Found {
@@ -209,20 +227,15 @@ class PullThrough {
     return { kind: 'missing', status };
   }
 
-  async #keep(
-    target: Target,
-    partialPath: string,
-    { digest, validators }: { digest: ContentDigest; validators: Validators },
-  ): Promise<Found> {
-    const entry = { url: target.url, ...digest, ...validators };
-    const path = await this.#options.store.keep(partialPath, digest);
+  async #keep(partialPath: string, entry: MirrorEntry): Promise<Found> {
+    const path = await this.#options.store.keep(partialPath, entry);
     await this.#entries.save(entry);
     return { kind: 'file', path, entry, from: 'mirror' };
   }
 }
 
 function isImmutable(path: string): boolean {
-  return path.startsWith('pool/') || path.includes('/by-hash/');
+  return isPackagePath(path) || path.includes('/by-hash/');
 }
 
 function conditionalHeaders(entry: MirrorEntry): Record<string, string> {
@@ -252,10 +265,20 @@ function offlineMiss(url: string): KvmimgError {
   });
 }
 
-function wrongDigest(url: string, actual: ContentDigest, expected: ExpectedContent | undefined): KvmimgError {
+function findWrongDigest(url: string, actual: ContentDigest, expected: ExpectedContent): KvmimgError | undefined {
+  if (isExpectedContent(actual, expected)) return undefined;
   return new KvmimgError({
     code: 'wrong-digest',
-    message: `${url} is not what the mirror's index says: its SHA-256 is ${actual.sha256}, not ${expected?.sha256}.`,
+    message: `${url} is not what the mirror's index says: its SHA-256 is ${actual.sha256}, not ${expected.sha256}.`,
     hint: 'The mirror may be in the middle of an update. Try again in some minutes, or name another one with --mirror.',
+  });
+}
+
+async function findWrongShape(url: string, path: string, filePath: string): Promise<KvmimgError | undefined> {
+  if (await looksLikeItsName(path, filePath)) return undefined;
+  return new KvmimgError({
+    code: 'mirror-broken',
+    message: `The mirror did not deliver ${url}: what came is no package, or not the whole of it.`,
+    hint: 'A proxy on the way may have answered in its place. Look at it with curl, or name another mirror with --mirror.',
   });
 }

@@ -2,56 +2,80 @@ import { createReadStream } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import type { ContentStore } from './content-store.ts';
 import { findField, readStanzaTexts } from './control-stanzas.ts';
 import { decompressXz } from './deb.ts';
 import type { ContentDigest, ExpectedContent } from './digest.ts';
 import { parseRelease } from './release.ts';
 
-const releasePattern = /^(dists\/.+)\/(?:In)?Release$/;
-const packagesPattern = /\/binary-[^/]+\/(?:Packages(?:\.gz|\.xz)?|by-hash\/SHA256\/[0-9a-f]{64})$/;
+const releasePattern = /^(?:(.+)\/)?(?:In)?Release$/;
+const packagesPattern = /(?:^|\/)(?:Packages(?:\.gz|\.xz)?|binary-[^/]+\/by-hash\/SHA(?:256|512)\/[0-9a-f]+)$/;
 const byHashPattern = /\/by-hash\/SHA256\/([0-9a-f]{64})$/;
+
+/** True of a file that a Packages index may name, and whose content should never change. */
+export function isPackagePath(path: string): boolean {
+  return path.startsWith('pool/') || /\.u?deb$/.test(path);
+}
 
 /**
  * What one mirror's own indices say about its files, learnt as the indices pass through: `Release` gives the digests of
- * the indices, `Packages` those of the package files.
+ * the indices, `Packages` those of the package files. A guest that has its indices from an earlier build asks for no
+ * more than `Release`: what that names and the store has is read, too.
  */
 export class MirrorDigests {
+  readonly #store: Pick<ContentStore, 'find'>;
   readonly #indices = new Map<string, ContentDigest>();
   readonly #packages = new Map<string, ContentDigest>();
-  /** Packages indices not read yet: they are large, and only a package file that must be fetched makes them needed. */
-  #unread: string[] = [];
-  readonly #seen = new Set<string>();
+  /** Packages indices not read yet, by digest: they are large, and only a package file makes them needed. */
+  readonly #unread = new Map<string, ExpectedContent>();
+  readonly #read = new Set<string>();
+  readonly #releases = new Set<string>();
   #reading: Promise<void> = Promise.resolve();
 
+  constructor(store: Pick<ContentStore, 'find'>) {
+    this.#store = store;
+  }
+
   /** Takes note of an index; `path` is below the mirror, `filePath` in the content store. */
-  async learn(path: string, filePath: string): Promise<void> {
-    if (this.#seen.has(filePath)) return;
-    this.#seen.add(filePath);
-    const suite = releasePattern.exec(path)?.[1];
-    if (suite !== undefined) {
-      const release = parseRelease(await readFile(filePath, 'utf8'));
-      for (const [index, digest] of release.indices) this.#indices.set(`${suite}/${index}`, digest);
-    }
-    if (packagesPattern.test(path)) this.#unread.push(filePath);
+  async learn(path: string, { sha256, sizeBytes }: ContentDigest, filePath: string): Promise<void> {
+    const release = releasePattern.exec(path);
+    if (release) await this.#learnRelease(release[1] === undefined ? '' : `${release[1]}/`, sha256, filePath);
+    if (packagesPattern.test(path)) this.#learnPackages({ sha256, sizeBytes });
   }
 
-  /** What is known without reading anything. */
-  findKnown(path: string): ExpectedContent | undefined {
-    const sha256 = byHashPattern.exec(path)?.[1];
-    return sha256 === undefined ? (this.#packages.get(path) ?? this.#indices.get(path)) : { sha256 };
-  }
-
-  /** What the indices that have passed say, after they have been read. */
+  /** What the indices that have passed say, after those have been read that may name this file. */
   async find(path: string): Promise<ExpectedContent | undefined> {
-    const unread = this.#unread;
-    this.#unread = [];
+    const sha256 = byHashPattern.exec(path)?.[1];
+    if (sha256 !== undefined) return { sha256 };
+    if (!isPackagePath(path)) return this.#indices.get(path);
+    const unread = [...this.#unread.values()];
+    this.#unread.clear();
     if (unread.length > 0) this.#reading = this.#reading.then(() => this.#readAll(unread));
     await this.#reading;
-    return this.findKnown(path);
+    return this.#packages.get(path);
   }
 
-  async #readAll(filePaths: readonly string[]): Promise<void> {
-    for (const filePath of filePaths) {
+  async #learnRelease(folder: string, sha256: string, filePath: string): Promise<void> {
+    // The same Release may pass as that of two suites: of `trixie` and of `stable`.
+    const key = `${folder} ${sha256}`;
+    if (this.#releases.has(key)) return;
+    this.#releases.add(key);
+    for (const [index, digest] of parseRelease(await readFile(filePath, 'utf8')).indices) {
+      this.#indices.set(`${folder}${index}`, digest);
+      if (packagesPattern.test(index)) this.#learnPackages(digest);
+    }
+  }
+
+  #learnPackages(content: ContentDigest): void {
+    if (!this.#read.has(content.sha256)) this.#unread.set(content.sha256, content);
+  }
+
+  async #readAll(contents: readonly ExpectedContent[]): Promise<void> {
+    for (const content of contents) {
+      // What a Release names and nobody has fetched yet is learnt when it passes.
+      const filePath = await this.#store.find(content);
+      if (filePath === undefined) continue;
+      this.#read.add(content.sha256);
       try {
         await this.#readPackages(filePath);
       } catch {
@@ -65,7 +89,9 @@ export class MirrorDigests {
       const path = findField(text, 'Filename');
       const sha256 = findField(text, 'SHA256');
       const size = findField(text, 'Size');
-      if (path && sha256 && size) this.#packages.set(detach(path), { sha256: detach(sha256), sizeBytes: Number(size) });
+      if (!path || !sha256 || !size) continue;
+      // Repositories without suites write ./name.
+      this.#packages.set(detach(path.replace(/^(?:\.\/)+/, '')), { sha256: detach(sha256), sizeBytes: Number(size) });
     }
   }
 }

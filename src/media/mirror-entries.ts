@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { sha256Of } from './digest.ts';
@@ -10,6 +10,8 @@ const entrySchema = z.object({
   sizeBytes: z.int().nonnegative(),
   etag: z.string().optional(),
   lastModified: z.string().optional(),
+  /** An index of the mirror has said that this is the content. */
+  verified: z.boolean().default(false),
 });
 
 /** What is known of a URL that was fetched before; its content is in the content store. */
@@ -19,6 +21,7 @@ export type MirrorEntry = z.output<typeof entrySchema>;
 export interface MirrorEntries {
   readonly find: (url: string) => Promise<MirrorEntry | undefined>;
   readonly save: (entry: MirrorEntry) => Promise<void>;
+  readonly remove: (url: string) => Promise<void>;
 }
 
 export function openMirrorEntries(cacheDir: string): MirrorEntries {
@@ -40,6 +43,7 @@ export function openMirrorEntries(cacheDir: string): MirrorEntries {
         throw describeWriteFailure(path, error);
       }
     },
+    remove: (url) => rm(pathOf(url), { force: true }),
   };
 }
 

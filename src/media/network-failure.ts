@@ -14,6 +14,10 @@ const failures: Readonly<Record<string, { readonly reason: string; readonly reac
   UND_ERR_SOCKET: { reason: 'it closed the connection', reached: true },
   UND_ERR_HEADERS_TIMEOUT: { reason: 'it took the request and sent nothing', reached: true },
   UND_ERR_BODY_TIMEOUT: { reason: 'it stopped sending', reached: true },
+  // All else that undici says by this code is about arguments that no caller gives.
+  UND_ERR_INVALID_ARG: { reason: 'it redirects in a circle, or to what is no web address', reached: true },
+  Z_BUF_ERROR: { reason: 'what it sent compressed was cut off', reached: true },
+  Z_DATA_ERROR: { reason: 'what it sent compressed is damaged', reached: true },
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: { reason: 'it sent another number of bytes than it had said', reached: true },
 };
 
@@ -30,11 +34,20 @@ export function describeNetworkFailure(url: string, error: unknown): KvmimgError
       cause: error,
     });
   }
+  return unreachable(url, reason, error);
+}
+
+/** The failure of a server that has not begun to answer within a limit. */
+export function noAnswer(url: string, limitMs: number): KvmimgError {
+  return unreachable(url, `it has not answered within ${limitMs / 1000} s`);
+}
+
+function unreachable(url: string, reason: string, cause?: unknown): KvmimgError {
   return new KvmimgError({
     code: 'mirror-unreachable',
     message: `The mirror ${originOf(url)} cannot be reached: ${reason}.`,
     hint: `Check the network and the proxy, or name another mirror with --mirror. Wanted was ${url}`,
-    cause: error,
+    cause,
   });
 }
 

@@ -1,5 +1,7 @@
+import type { Distro } from '../distro/schema.ts';
 import type { Problem } from '../errors.ts';
 import type { PlanInputs } from './make-plan.ts';
+import type { PlaceFacts } from './plan-facts.ts';
 import { planMedia } from './planned-media.ts';
 
 /** Settings that only families with apt know. Nothing that is said may go unheeded. */
@@ -44,6 +46,11 @@ export function checkIsoDigest(inputs: PlanInputs): Problem[] {
 }
 
 /** A misspelt folder would mean a download where there may be no network. */
-export function checkMediaDirs({ facts }: PlanInputs): Problem[] {
+export function checkMediaDirs({ facts }: { readonly facts: Pick<PlaceFacts, 'missingMediaDirs'> }): Problem[] {
   return facts.missingMediaDirs.map((dir) => ({ place: '--media', message: `${dir} is not a folder` }));
+}
+
+/** Of Debian: the message about an ISO or a tree. */
+export function netbootOnly({ title }: Pick<Distro, 'title'>): string {
+  return `${title} is installed by its netboot image, not from an ISO or a tree`;
 }

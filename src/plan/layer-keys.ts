@@ -14,7 +14,7 @@ import { identifyMedia } from './planned-media.ts';
 export const phaseVersions: Readonly<Record<LayerPhase, number>> = {
   install: 1,
   provision: 1,
-  seal: 1,
+  seal: 2,
   verify: 1,
   export: 1,
 };
@@ -73,6 +73,8 @@ export const readersOfSetting: Readonly<Record<keyof Recipe, readonly Reader[]>>
   limits: [],
   // Which exports there are, not what is in them.
   formats: [],
+  // A VMDK tells the hardware version alone, below.
+  ovf: ['ova'],
 };
 
 export interface LayerInputs {
@@ -108,9 +110,10 @@ export function makeExportLayer(
   { recipe, distro }: Pick<LayerInputs, 'recipe' | 'distro'>,
   sealKey: string,
 ): PlannedLayer {
-  const { title, release, ovf } = distro;
+  const { id, title, release, ovf } = distro;
   const settings = format === 'ova' || format === 'vmdk' ? settingsOf(recipe, format) : {};
-  const facts = format === 'ova' ? { distro: { title, release, ovf } } : {};
+  const { hardwareVersion = ovf.hardwareVersion } = recipe.ovf;
+  const facts = { vmdk: { hardwareVersion }, ova: { distro: { id, title, release, ovf } }, qcow2: {}, raw: {} }[format];
   const layer = {
     phase: 'export',
     title: `export ${format}`,

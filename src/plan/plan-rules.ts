@@ -3,9 +3,10 @@ import { isRecipeFile } from '../recipe/base.ts';
 import { formatSize } from '../recipe/quantities.ts';
 import { type Format, recipeSchema } from '../recipe/schema.ts';
 import { digestOf } from './canonical-json.ts';
-import { checkHeeded, checkIsoDigest, checkMediaDirs } from './heeded-rules.ts';
+import { checkHeeded, checkIsoDigest, checkMediaDirs, netbootOnly } from './heeded-rules.ts';
 import { findOwnFiles, makePlannedLayers } from './layer-keys.ts';
-import type { PlanInputs } from './make-plan.ts';
+import type { PlanInputs, PlanOptions } from './make-plan.ts';
+import type { PlaceFacts } from './plan-facts.ts';
 import { planMedia } from './planned-media.ts';
 import { planOutputs } from './planned-outputs.ts';
 import { checkVolumes } from './volume-rules.ts';
@@ -38,8 +39,33 @@ export const planRules: readonly PlanRule[] = [
   { name: 'host-has-memory', aboutHost: true, check: checkHostMemory },
   { name: 'folders-are-writable', aboutHost: true, check: checkFolders },
   { name: 'space-suffices', aboutHost: true, check: checkSpace },
+  { name: 'outputs-are-files', aboutHost: true, check: checkBlockedOutputs },
   { name: 'outputs-are-new', aboutHost: true, check: checkOutputs },
 ];
+
+/**
+ * What can be told of the folders and files without a right recipe: no more than is certain. `planned` is undefined
+ * where nobody knows what the build is called.
+ */
+export function checkPlaces({
+  facts,
+  options,
+  planned,
+  checksHost,
+}: {
+  readonly facts: PlaceFacts;
+  readonly options: PlanOptions;
+  readonly planned: ReturnType<typeof planOutputs> | undefined;
+  readonly checksHost: boolean;
+}): readonly Problem[] {
+  const media = checkMediaDirs({ facts });
+  if (!checksHost) return media;
+  const isChecked = planned !== undefined && planned.outputs.length > 0 && !options.force;
+  // Any file that nobody has changed may turn out to be the build's own.
+  const own = facts.delivered?.filter((file) => file.unchanged).map((file) => file.path) ?? [];
+  const folders = [...checkFolders({ facts }), ...checkBlockedOutputs({ facts })];
+  return [...media, ...folders, ...(isChecked ? checkWay(facts, own, planned.manifestPath) : [])];
+}
 
 function checkArch(inputs: PlanInputs): Problem[] {
   const { recipe, distro, placeOf } = inputs;
@@ -59,7 +85,7 @@ function checkInstaller({ recipe, distro, placeOf }: PlanInputs): Problem[] {
   const { iso, from } = recipe.installer;
   const problem = (name: string, message: string): Problem => ({ place: placeOf(['installer', name]), message });
   if (distro.family === 'debian') {
-    const message = `${distro.title} is installed by its netboot image, not from an ISO or a tree`;
+    const message = netbootOnly(distro);
     return [...(iso === undefined ? [] : [problem('iso', message)]), ...(from ? [problem('from', message)] : [])];
   }
   if (from !== 'tree') return [];
@@ -164,7 +190,7 @@ function checkBase({ recipe, placeOf }: PlanInputs): Problem[] {
   }));
 }
 
-function checkFolders({ facts }: PlanInputs): Problem[] {
+function checkFolders({ facts }: { readonly facts: Pick<PlaceFacts, 'output' | 'cache'> }): Problem[] {
   return [
     { place: '--output', folder: facts.output },
     { place: 'KVMIMG_CACHE_DIR', folder: facts.cache },
@@ -195,6 +221,11 @@ function checkSpace({ recipe, distro, facts }: PlanInputs): Problem[] {
     }));
 }
 
+function checkBlockedOutputs({ facts }: { readonly facts: PlaceFacts }): Problem[] {
+  const hint = 'Move it away, or choose another folder with --output.';
+  return facts.blockedOutputs.map((path) => ({ place: path, message: 'is there, and is no file to replace', hint }));
+}
+
 /** What an earlier build of the same has written, and nobody has changed, may stay or be replaced. */
 function checkOutputs({ recipe, distro, facts, options, ...inputs }: PlanInputs): Problem[] {
   const { outputs, manifestPath } = planOutputs(recipe, options);
@@ -202,14 +233,18 @@ function checkOutputs({ recipe, distro, facts, options, ...inputs }: PlanInputs)
   if (options.force || media === undefined || outputs.length === 0) return [];
   const layers = makePlannedLayers({ ...inputs, media, recipe, distro, templates: facts.templates });
   const sealKey = layers.find((layer) => layer.phase === 'seal')?.key ?? '';
-  const { delivered = [] } = facts;
-  const own = findOwnFiles({ recipe, distro }, sealKey, delivered).map((file) => file.path);
+  const own = findOwnFiles({ recipe, distro }, sealKey, facts.delivered ?? []).map((file) => file.path);
+  return checkWay(facts, own, manifestPath);
+}
+
+/** `own` are the files of an earlier build of the same. */
+function checkWay(facts: PlaceFacts, own: readonly string[], manifestPath: string): Problem[] {
   const strange = facts.existingOutputs.filter((path) => !own.includes(path));
   // A manifest whose files are all gone tells of nothing.
-  const isOwnManifest = facts.delivered !== undefined && own.length === delivered.length;
-  return [...strange, ...(facts.manifestExists && !isOwnManifest ? [manifestPath] : [])].map((path) => ({
-    place: path,
-    message: 'exists already',
-    hint: 'Use --force to replace it.',
-  }));
+  const isOwnManifest = facts.delivered !== undefined && own.length === facts.delivered.length;
+  const inTheWay = [...strange, ...(facts.manifestExists && !isOwnManifest ? [manifestPath] : [])];
+  const hint = 'Use --force to replace it.';
+  return inTheWay
+    .filter((path) => !facts.blockedOutputs.includes(path))
+    .map((path) => ({ place: path, message: 'exists already', hint }));
 }

@@ -2,7 +2,7 @@ import type { Distro, InstallerLock } from '../distro/schema.ts';
 import { skippedUdebs } from '../distro/skipped-udebs.ts';
 import type { Arch, Recipe } from '../recipe/schema.ts';
 import { namesUrl, type SourceFile } from '../recipe/sources.ts';
-import type { PlannedIso, PlannedMedia } from './plan.ts';
+import type { Plan, PlannedIso, PlannedMedia } from './plan.ts';
 
 interface MediaInputs {
   readonly recipe: Recipe;
@@ -83,4 +83,14 @@ export function identifyMedia(media: PlannedMedia): readonly string[] {
 export function withFullUdebNames(distro: Distro, media: PlannedMedia, { disk }: Pick<Recipe, 'disk'>): Distro {
   if (distro.family !== 'debian' || media.kind !== 'netboot') return distro;
   return { ...distro, skipUdebs: skippedUdebs(distro, media.lock, disk) };
+}
+
+/** Whether the build takes the packages from the ISO where nothing else is to be had: without a subscription, and offline. */
+export function takesPackagesFromIso({ distro, media, offline }: Pick<Plan, 'distro' | 'media' | 'offline'>): boolean {
+  return distro.family === 'redhat' && media.kind === 'iso' && (distro.subscription || offline);
+}
+
+/** Under which a cache remembers what it has found out about the media of a plan. */
+export function mediaLockName({ distro, recipe }: Pick<Plan, 'distro' | 'recipe'>): string {
+  return `${distro.id}-${recipe.arch}`;
 }

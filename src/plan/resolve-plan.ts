@@ -5,9 +5,11 @@ import { completeRecipe } from '../recipe/complete.ts';
 import { type LoadedRecipe, loadRecipe, loadRecipes, type RecipeRequest } from '../recipe/load.ts';
 import { distinctProblems } from '../recipe/validate.ts';
 import { suggestName } from '../suggestion.ts';
+import { netbootOnly } from './heeded-rules.ts';
 import { makePlan, type PlanOptions } from './make-plan.ts';
 import type { Plan } from './plan.ts';
-import { readPlanFacts } from './plan-facts.ts';
+import { type PlaceFactsRequest, readPlaceFacts, readPlanFacts } from './plan-facts.ts';
+import { checkPlaces } from './plan-rules.ts';
 import { planOutputs } from './planned-outputs.ts';
 
 /**
@@ -48,22 +50,33 @@ async function resolveOne(
   checksHost: boolean,
 ): Promise<ReturnType<typeof makePlan>> {
   const distro = loaded.distroId === undefined ? undefined : await findDistro(loaded.distroId);
-  const problems = [...loaded.problems, ...(await checkDistro(loaded, distro))];
-  if (problems.length > 0 || loaded.recipe === undefined || distro === undefined) return { problems };
+  const problems = [...withMediaOfFamily(loaded, distro), ...(await checkDistro(loaded, distro))];
+  if (problems.length > 0 || loaded.recipe === undefined || distro === undefined) {
+    return { problems: [...problems, ...(await findPlaceProblems(loaded, options, checksHost))] };
+  }
   const recipe = completeRecipe(loaded.recipe, distro);
-  const { outputs, manifestPath } = planOutputs(recipe, options);
   const [lock, facts] = await Promise.all([
     findInstallerLock(distro, recipe.arch),
-    readPlanFacts({
-      family: distro.family,
-      outputDir: options.outputDir,
-      cacheDir: options.cacheDir,
-      outputPaths: outputs.map((output) => output.path),
-      manifestPath,
-      mediaDirs: options.mediaDirs,
-    }),
+    readPlanFacts(distro.family, placesOf(planOutputs(recipe, options), options)),
   ]);
   return makePlan({ ...loaded, recipe, distro, lock, facts, options, checksHost });
+}
+
+/** What is wrong with the folders and files of a build is wrong whatever its recipe will say when it is put right. */
+async function findPlaceProblems(
+  { files }: LoadedRecipe,
+  options: PlanOptions,
+  checksHost: boolean,
+): Promise<readonly Problem[]> {
+  const planned = files && planOutputs(files, options);
+  const facts = await readPlaceFacts(placesOf(planned, options));
+  return checkPlaces({ facts, options, planned, checksHost });
+}
+
+function placesOf(planned: ReturnType<typeof planOutputs> | undefined, options: PlanOptions): PlaceFactsRequest {
+  const { outputDir, cacheDir, mediaDirs } = options;
+  const outputPaths = planned?.outputs.map((output) => output.path) ?? [];
+  return { ...{ outputDir, cacheDir, mediaDirs, outputPaths }, manifestPath: planned?.manifestPath };
 }
 
 function findSameNames(plans: readonly Plan[]): Problem[] {
@@ -76,8 +89,16 @@ function findSameNames(plans: readonly Plan[]): Problem[] {
   }));
 }
 
+/** Whether the file of an ISO is there is beside the point for a family that is not installed from one. */
+function withMediaOfFamily({ problems, placeOf }: LoadedRecipe, distro: Distro | undefined): readonly Problem[] {
+  if (distro?.family !== 'debian') return problems;
+  const place = placeOf(['installer', 'iso']);
+  return problems.map((problem) => (problem.place === place ? { place, message: netbootOnly(distro) } : problem));
+}
+
 async function checkDistro(loaded: LoadedRecipe, distro: Distro | undefined): Promise<Problem[]> {
   if (loaded.distroId === undefined || distro !== undefined) return [];
-  const hint = suggestName(loaded.distroId, await listDistroIds());
+  const { namesake } = loaded;
+  const hint = namesake ? `For the file write ${namesake}` : suggestName(loaded.distroId, await listDistroIds());
   return [{ place: loaded.placeOf(['distro']), message: `there is no distro ${loaded.distroId}`, hint }];
 }

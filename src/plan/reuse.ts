@@ -11,10 +11,10 @@ export interface Freshness {
 
 /** Which layers of earlier builds a build that starts now may use. Pure. */
 export function makeReuseRule(
-  plan: Pick<Plan, 'cache' | 'phases' | 'recipe'>,
+  plan: Pick<Plan, 'cache' | 'offline' | 'phases' | 'recipe'>,
   startedAt: Date,
 ): (layer: Pick<PlannedLayer, 'phase' | 'readsMirror'>) => Freshness {
-  const { cache, phases, recipe } = plan;
+  const { cache, offline, phases, recipe } = plan;
   const from = phases.only ?? phases.from;
   return ({ phase, readsMirror }) => {
     if (cache === 'ignore') return { since: startedAt, because: '--no-cache was given' };
@@ -23,7 +23,8 @@ export function makeReuseRule(
     }
     if (!readsMirror) return { since: undefined, because: '' };
     if (cache === 'refresh') return { since: startedAt, because: '--refresh was given' };
-    if (recipe.expires === 'never') return { since: undefined, because: '' };
+    // Offline it would be made again of the very same files.
+    if (offline || recipe.expires === 'never') return { since: undefined, because: '' };
     return {
       since: new Date(startedAt.getTime() - recipe.expires),
       because: `it has read the mirror more than ${formatSeconds(recipe.expires / 1000)} ago (expires)`,

@@ -1,8 +1,46 @@
+import type { Family } from '../distro/schema.ts';
+import { findOvfChanges, findTellingFormats } from '../recipe/ovf-settings.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { isWholeSshKey } from '../recipe/ssh-key.ts';
+import { findZoneByCity } from '../recipe/time-zone.ts';
+import type { Plan } from './plan.ts';
 
 /** What a plan can do without, and its user would want to know before the build: a sentence each. */
-export function findWarnings({ users }: Pick<Recipe, 'users'>): readonly string[] {
+export function findWarnings({ recipe, distro }: Pick<Plan, 'recipe' | 'distro'>): readonly string[] {
+  return [
+    ...findKeyWarnings(recipe),
+    ...findOldZone(recipe, distro),
+    ...findBridgeSysctls(recipe),
+    ...findUnheededOvf(recipe),
+    ...findOldHardware(recipe, distro),
+  ];
+}
+
+/** From these releases on Debian's tzdata has zones by region and city alone; Ubuntu's since 23.10. */
+const citiesOnlySince: Readonly<Partial<Record<Family, number>>> = { debian: 13, ubuntu: 23.1 };
+
+function findOldZone({ timezone, packages }: Recipe, { family, release, title }: Plan['distro']): string[] {
+  const since = citiesOnlySince[family];
+  const byCity = findZoneByCity(timezone);
+  if (byCity === undefined || since === undefined || Number(release) < since) return [];
+  if (packages.includes('tzdata-legacy')) return [];
+  return [`timezone: ${title} has ${timezone} in tzdata-legacy alone, and the install may fail. Use ${byCity}.`];
+}
+
+/** A module that a boot has loaded is gone with it; what a script of the user's own file does is not known. */
+function findBridgeSysctls({ provision }: Recipe): string[] {
+  return provision.flatMap(({ sysctls = {} }, index) => {
+    const name = Object.keys(sysctls).find((one) => /^net[./]bridge[./]/.test(one));
+    const before = provision.slice(0, index).flatMap(({ scripts = [] }) => scripts);
+    const mayLoad = before.some(({ run }) => run === undefined || run.includes('br_netfilter'));
+    if (name === undefined || mayLoad) return [];
+    return [
+      `provision[${index}].sysctls: ${name} is there only while br_netfilter is loaded, and no script before does that. Before it, write br_netfilter to /etc/modules-load.d/br_netfilter.conf, and run modprobe br_netfilter in a script.`,
+    ];
+  });
+}
+
+function findKeyWarnings({ users }: Recipe): string[] {
   return users.flatMap(({ name, sshKeys }, user) =>
     sshKeys.flatMap((key, index) =>
       isWholeSshKey(key)
@@ -10,4 +48,23 @@ export function findWarnings({ users }: Pick<Recipe, 'users'>): readonly string[
         : [`users[${user}].sshKeys[${index}] is no whole public key of a known type: ${name} cannot log in by it.`],
     ),
   );
+}
+
+/** No problem: the formats of a recipe are often others on the command line. */
+function findUnheededOvf({ ovf, formats }: Recipe): string[] {
+  return findOvfChanges(ovf)
+    .map((name) => ({ name, telling: findTellingFormats(name) }))
+    .filter(({ telling }) => !formats.some((format) => telling.includes(format)))
+    .map(
+      ({ name, telling }) => `ovf.${name} is of ${telling.join(' and ')}, and formats has only ${formats.join(', ')}.`,
+    );
+}
+
+function findOldHardware({ ovf, formats }: Recipe, distro: Plan['distro']): string[] {
+  const { hardwareVersion = distro.ovf.hardwareVersion, osType } = ovf;
+  if (hardwareVersion >= distro.ovf.hardwareVersion || osType !== undefined || !formats.includes('ova')) return [];
+  const { title, ovf: own } = distro;
+  return [
+    `ovf.hardwareVersion is ${hardwareVersion}, and ${title} is told as ${own.osType}, which hosts older than ${own.hardwareVersion} may not know: say ovf.osType as well.`,
+  ];
 }

@@ -1,4 +1,7 @@
+import { existsSync } from 'node:fs';
 import { InterruptedError, KvmimgError, systemErrorCode } from '../errors.ts';
+import { followLines } from './follow-lines.ts';
+import { knownLanguage } from './known-language.ts';
 import { endWithParent } from './parent-death.ts';
 import { quoteCommand } from './quote-command.ts';
 
@@ -11,7 +14,10 @@ export interface RunOptions {
   readonly okExitCodes?: readonly number[];
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
-  /** Called with each whole line of standard output and standard error as it comes. */
+  /**
+   * Called with each whole line of standard output and standard error as it comes, for a program that may write any
+   * amount: the result has the last lines only.
+   */
   readonly onLine?: (line: string) => void;
   /** Called with each piece of standard output as it comes, for a program that redraws one line. */
   readonly onOutput?: (piece: string) => void;
@@ -28,49 +34,52 @@ export interface RunResult {
 /** Exit status of a program that was to start another, which is not there. */
 const notFound = 127;
 const tailLines = 20;
-const maxBufferBytes = 64 * 1024 * 1024;
+/** Most that is kept of an output that is wanted whole. */
+const maxOutputMebibytes = 64;
+/** Enough for the last lines. */
+const tailCharacters = 64 * 1024;
 
 /**
- * Runs a program to its end: no shell, standard input closed, `LANG=C.UTF-8`, output captured and never shown.
+ * Runs a program to its end: no shell, standard input closed, messages in English, output captured and never shown.
  *
- * @throws KvmimgError `program-missing`, `program-failed` (with the last lines), `program-timeout`; InterruptedError or
- *   the signal's own reason when aborted.
+ * @throws KvmimgError `program-missing`, `program-failed` (with the last lines), `program-timeout`, `program-output` for
+ *   more than 64 MiB without `onLine`; InterruptedError or the signal's own reason when aborted.
  */
 export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   options.signal?.throwIfAborted();
   // Loaded when first needed: it takes longer to load than `kvmimg plan`, which runs nothing, may take.
   const { execa } = await import('execa');
   const [file, allArgs] = options.endsWithKvmimg ? endWithParent(program, args) : [program, args];
+  const { onLine, onOutput } = options;
   const child = execa(file, [...allArgs], {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
-    env: { LANG: 'C.UTF-8', ...options.env },
+    env: { ...knownLanguage, ...options.env },
     reject: false,
     forceKillAfterDelay: 2_000,
-    maxBuffer: maxBufferBytes,
+    buffer: onLine === undefined,
+    maxBuffer: maxOutputMebibytes * 1024 * 1024,
     stripFinalNewline: false,
   });
-  if (options.onLine) {
-    void forwardLines(child.iterable({ from: 'stdout' }), options.onLine);
-    void forwardLines(child.iterable({ from: 'stderr' }), options.onLine);
-  }
-  const { onOutput } = options;
+  const tails = onLine && [child.stdout, child.stderr].map((stream) => stream && followLines(stream, onLine));
   if (onOutput) child.stdout?.on('data', (piece: Buffer | string) => onOutput(piece.toString()));
   const result = await child;
   if (result.isCanceled) throw options.signal?.reason ?? new InterruptedError('abort');
-  const isMissing = systemErrorCode(result.cause) === 'ENOENT' || (file !== program && result.exitCode === notFound);
-  if (isMissing) throw missing(program);
-  const command = quoteCommand(program, args);
-  if (result.timedOut) {
-    throw failed('program-timeout', `${program} did not end within ${options.timeoutMs} ms.`, command, result);
-  }
+  // An absent working folder is told by the same code.
+  const isAbsent = systemErrorCode(result.cause) === 'ENOENT' && existsSync(options.cwd ?? '.');
+  if (isAbsent || (file !== program && result.exitCode === notFound)) throw programMissing(program);
+  const [stdout = '', stderr = ''] = tails?.map((tail) => tail?.().join('\n')) ?? [result.stdout, result.stderr];
+  const fail = (code: string, message: string): KvmimgError =>
+    failed({ code, message, command: quoteCommand(program, args), outputs: [stdout, stderr] });
+  if (result.isMaxBuffer) throw fail('program-output', `${program} wrote more than ${maxOutputMebibytes} MiB.`);
+  if (result.timedOut) throw fail('program-timeout', `${program} did not end within ${options.timeoutMs} ms.`);
   const exitCode = result.exitCode ?? -1;
   if (!(options.okExitCodes ?? [0]).includes(exitCode)) {
-    throw failed('program-failed', describeFailure(program, result.exitCode, result.signal), command, result);
+    throw fail('program-failed', describeFailure(program, result.exitCode, result.signal));
   }
-  return { stdout: result.stdout, stderr: result.stderr, exitCode };
+  return { stdout, stderr, exitCode };
 }
 
 /**
@@ -82,29 +91,22 @@ export async function run(program: string, args: readonly string[], options: Run
 export async function runOnOwnStreams(
   program: string,
   args: readonly string[],
-  options: { readonly signal: AbortSignal },
+  options: { readonly cwd?: string; readonly signal: AbortSignal },
 ): Promise<number> {
   options.signal.throwIfAborted();
   const { execa } = await import('execa');
   const result = await execa(program, [...args], {
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     stdio: 'inherit',
     cancelSignal: options.signal,
     reject: false,
     forceKillAfterDelay: 2_000,
   });
   if (result.isCanceled) throw options.signal.reason;
-  if (systemErrorCode(result.cause) === 'ENOENT') throw missing(program);
+  if (systemErrorCode(result.cause) === 'ENOENT') throw programMissing(program);
   // Ctrl-C without a raw terminal reaches the program and kvmimg alike; the program may be the quicker one.
   if (result.signal) throw new InterruptedError(result.signal);
   return result.exitCode ?? -1;
-}
-
-async function forwardLines(lines: AsyncIterable<unknown>, onLine: (line: string) => void): Promise<void> {
-  try {
-    for await (const line of lines) onLine(String(line));
-  } catch {
-    // The child's own result tells the failure.
-  }
 }
 
 function describeFailure(program: string, exitCode: number | undefined, signal: string | undefined): string {
@@ -112,7 +114,7 @@ function describeFailure(program: string, exitCode: number | undefined, signal: 
   return exitCode === undefined ? `${program} could not be started.` : `${program} failed with exit code ${exitCode}.`;
 }
 
-function missing(program: string): KvmimgError {
+export function programMissing(program: string): KvmimgError {
   return new KvmimgError({
     code: 'program-missing',
     message: `The program ${program} is not installed, or not on the PATH.`,
@@ -120,13 +122,16 @@ function missing(program: string): KvmimgError {
   });
 }
 
-function failed(
-  code: string,
-  message: string,
-  command: string,
-  output: { readonly stdout: string | undefined; readonly stderr: string | undefined },
-): KvmimgError {
-  const lines = `${output.stdout ?? ''}\n${output.stderr ?? ''}`.split('\n').filter((line) => line.trim() !== '');
+interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly command: string;
+  readonly outputs: readonly string[];
+}
+
+function failed({ code, message, command, outputs }: Failure): KvmimgError {
+  const ends = outputs.map((output) => output.slice(-tailCharacters)).join('\n');
+  const lines = ends.split('\n').filter((line) => line.trim() !== '');
   return new KvmimgError({
     code,
     message,

@@ -1,8 +1,10 @@
 import { KvmimgError, messageOf, systemErrorCode } from '../errors.ts';
 import { registerKill } from '../lifecycle/signals.ts';
+import { knownLanguage } from './known-language.ts';
 import { endWithParent } from './parent-death.ts';
 
 export interface StartOptions {
+  readonly cwd?: string;
   /** Called with each line that the program writes to standard output or standard error. */
   readonly onLine?: (line: string) => void;
 }
@@ -40,7 +42,8 @@ export async function start(
   // Loaded when first needed, as in run.ts.
   const { execa } = await import('execa');
   const child = execa(file, [...allArgs], {
-    env: { LANG: 'C.UTF-8' },
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    env: knownLanguage,
     stdin: 'ignore',
     reject: false,
     buffer: false,

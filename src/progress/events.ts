@@ -1,3 +1,5 @@
+import type { Failure } from './failure.ts';
+
 /** The parts of a build that a person sees the progress of, in order. */
 export const phaseNames = ['media', 'install', 'provision', 'seal', 'verify', 'export'] as const;
 export type PhaseName = (typeof phaseNames)[number];
@@ -27,13 +29,8 @@ type AnyEvent =
     }
   | { readonly type: 'phase-finished'; readonly phase: PhaseName; readonly seconds: number; readonly note?: string }
   | { readonly type: 'phase-failed'; readonly phase: PhaseName; readonly seconds: number }
-  | {
-      readonly type: 'build-finished';
-      readonly outcome: BuildOutcome;
-      readonly seconds: number;
-      /** Why, of a build that failed. */
-      readonly message?: string;
-    }
+  /** With the reason, of a build that failed or was cancelled. */
+  | ({ readonly type: 'build-finished'; readonly outcome: BuildOutcome; readonly seconds: number } & Partial<Failure>)
   | { readonly type: 'log'; readonly level: 'debug' | 'info' | 'warning'; readonly message: string };
 
 /** What happens during builds. Builders emit these; only renderers print. */

@@ -12,11 +12,16 @@ export function startPlainProgress({ write, nowMs, debug }: RendererOptions): Pr
   const isWorthALine = makeFilter(nowMs);
   const progress = (event: ProgressEvent): void => {
     if (event.type === 'log' && event.level === 'debug' && !debug) return;
-    if (!isWorthALine(event)) return;
+    if (isToldInFull(event) || !isWorthALine(event)) return;
     const build = event.build === undefined ? '' : `${event.build}: `;
     write(`[${formatElapsed(nowMs() - startMs)}] ${build}${describe(event)}\n`);
   };
   return { progress, close: async () => {} };
+}
+
+/** Why a single build has failed is what the command itself ends with. */
+function isToldInFull(event: ProgressEvent): boolean {
+  return event.type === 'build-finished' && event.build === undefined && event.message !== undefined;
 }
 
 /** Passes over activities that say nothing new, or follow too soon on the last one of their build. */

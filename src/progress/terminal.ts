@@ -23,13 +23,12 @@ export function startTerminalProgress({ write, nowMs, debug }: RendererOptions):
 
   const progress = (event: ProgressEvent): void => {
     if (event.type === 'log' && event.level === 'debug' && !debug) return;
-    if (view) {
-      view.progress(event);
-    } else {
+    if (view === undefined) {
       view = makeView(event, nowMs);
       if (view) rendering = renderRows(view);
       else if (event.type === 'log') write(`${event.message}\n`);
     }
+    view?.progress(event);
     view?.refresh();
   };
   const close = async (): Promise<void> => {
@@ -40,10 +39,11 @@ export function startTerminalProgress({ write, nowMs, debug }: RendererOptions):
   return { progress, close };
 }
 
-/** The event that comes first says which view it is; undefined for what comes before any build. */
+/** The event that comes first says which view it is; undefined for what comes before any. A phase may be of no build. */
 function makeView(event: ProgressEvent, nowMs: () => number): LiveView | undefined {
   if (event.type === 'builds-started') return makeBuildsView(event.names, nowMs);
-  return event.type === 'build-started' ? makePhasesView(event.phases, nowMs) : undefined;
+  if (event.type === 'build-started') return makePhasesView(event.phases, nowMs);
+  return event.type === 'phase-started' ? makePhasesView([event.phase], nowMs) : undefined;
 }
 
 function renderRows({ rows, order }: LiveView): Promise<unknown> {

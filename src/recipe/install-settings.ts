@@ -77,7 +77,7 @@ export const staticNetwork = z.strictObject({
 
 /** As apt, dnf and tdnf take it. */
 export const publicKeyWanted =
-  'must be an OpenPGP public key in ASCII armour; `gpg --armor --export`, or `gpg --enarmor`, makes one';
+  'must be an OpenPGP public key in ASCII armour; `gpg --armor --export`, or `gpg --armor --export`, makes one';
 
 export function isPublicKey(text: string): boolean {
   return text.includes('-----BEGIN PGP PUBLIC KEY BLOCK-----') && !text.includes('PRIVATE KEY');
@@ -90,7 +90,12 @@ export const repository = z
       .meta({ description: 'Names its file in the image.', example: 'example' }),
     url: httpUrl.meta({ description: 'Where the repository is.', example: 'https://repo.example.org/apt' }),
     suite: line
-      .regex(/^(?:(?:\.?\/)?[A-Za-z0-9][A-Za-z0-9._/-]*|\.?\/)$/, 'must be the suite of an apt repository')
+      .regex(
+        /^(?=.)(?:\.?\/)?(?:[A-Za-z0-9][A-Za-z0-9._-]*(?:\/[A-Za-z0-9][A-Za-z0-9._-]*)*\/?)?$/,
+        'must be the suite of an apt repository',
+      )
+      // apt asks for what it is given, and a mirror has nothing at `/./InRelease` or `//x/InRelease`.
+      .overwrite((suite) => suite.replace(/^\.\//, '/').replace(/^\/(?=.)/, ''))
       .optional()
       .meta({
         description:
@@ -129,13 +134,10 @@ export const installer = z
       .string()
       .regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in lower-case hexadecimal')
       .optional()
-      .meta({ description: 'SHA-256 of an ISO that is fetched by URL.' }),
+      .meta({ description: 'SHA-256 of the ISO; required of one that is fetched by URL.' }),
     from: z.enum(['iso', 'tree']).optional().meta({
       description: "Where the installer comes from, for families that know both: an ISO, or a mirror's tree.",
     }),
-  })
-  .refine((value) => !/^https?:/.test(value.iso ?? '') || value.sha256 !== undefined, {
-    error: 'must have the sha256 of an iso that is fetched by URL',
   })
   .refine((value) => value.iso === undefined || value.from !== 'tree', {
     error: 'cannot have an iso and come from a tree',

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { messageOf, type Problem, systemErrorCode } from '../errors.ts';
 import { joinBase, type ReadResult, type RecipeSource } from './base.ts';
@@ -16,9 +16,10 @@ import {
 } from './matrix.ts';
 import { applyOverrides, findPlace, type Override, parseSet } from './overrides.ts';
 import { findValue, formatPath, type Path } from './path.ts';
-import type { RecipeSettings } from './schema.ts';
+import { type RecipeSettings, recipeFields } from './schema.ts';
 import { type DigestFile, decodeText, digestFile, readSources, type SourceFile } from './sources.ts';
 import { distinctProblems, toProblems, validateRecipe } from './validate.ts';
+import { imageName } from './values.ts';
 
 /** What the user says on the command line about the recipe. */
 export interface RecipeRequest {
@@ -40,6 +41,10 @@ export interface LoadedRecipe {
   readonly problems: readonly Problem[];
   /** What the recipe builds, known even where the rest is wrong, so that its name is checked along with the rest. */
   readonly distroId: string | undefined;
+  /** A file that has the name which was taken for that of a distro: `./recipe`. */
+  readonly namesake?: string | undefined;
+  /** Which files it writes, where that is right and told, whatever is wrong with the rest. */
+  readonly files: (Pick<RecipeSettings, 'formats'> & { readonly name: string }) | undefined;
   readonly sources: readonly SourceFile[];
   /** Where a setting was said: file and line, flag, or just its path when it has its default. */
   readonly placeOf: (path: Path) => string;
@@ -98,9 +103,10 @@ async function loadVariants(request: RecipeRequest): Promise<Loaded> {
     ...problems,
     ...toProblems([...issues, ...findSameNames(loaded)], said.placeOf),
   ];
+  const namesake = await findNamesake(request);
   const recipes = shareProblems(
     commonProblems,
-    loaded.map((one) => one.loaded),
+    loaded.map((one) => ({ ...one.loaded, namesake })),
   );
   return { recipes, axes: found.axes, placeOf: said.placeOf };
 }
@@ -153,10 +159,16 @@ async function loadVariant(said: Said, variant: Variant, digest: DigestFile): Pr
     recipe: 'recipe' in checked && allProblems.length === 0 ? { ...checked.recipe, name } : undefined,
     problems: allProblems,
     distroId: typeof distroId === 'string' ? distroId : undefined,
+    files: distroId === undefined ? undefined : findFiles(name, findValue(data, ['formats'])),
     sources,
     placeOf,
   };
   return { variant, name, loaded };
+}
+
+function findFiles(name: string, said: unknown): LoadedRecipe['files'] {
+  const [named, formats] = [imageName.safeParse(name), recipeFields.shape.formats.safeParse(said)];
+  return named.success && formats.success ? { name: named.data, formats: formats.data } : undefined;
 }
 
 /** Leaves each problem with the first recipe that has it, and what is wrong with the request with the first of all. */
@@ -174,6 +186,12 @@ function readBase({ subject, cwd }: RecipeRequest): Promise<ReadResult> {
   if (isRecipePath(subject)) return readRecipeFile(subject, cwd);
   const placeOf = (path: Path): string => (formatPath(path) === 'distro' ? subject : formatPath(path));
   return Promise.resolve({ data: { distro: subject }, placeOf, dir: cwd });
+}
+
+async function findNamesake({ subject, cwd }: RecipeRequest): Promise<string | undefined> {
+  if (isRecipePath(subject)) return undefined;
+  const found = await stat(resolve(cwd, subject)).catch(() => undefined);
+  return found?.isFile() ? `./${subject}` : undefined;
 }
 
 /** A recipe file with everything that it stands on; `name` is what places call it. */
@@ -198,5 +216,5 @@ async function readOneFile(name: string, dir: string): Promise<ReadResult> {
 }
 
 function nothingLoaded(problems: readonly Problem[]): LoadedRecipe {
-  return { recipe: undefined, problems, distroId: undefined, sources: [], placeOf: formatPath };
+  return { recipe: undefined, problems, distroId: undefined, files: undefined, sources: [], placeOf: formatPath };
 }

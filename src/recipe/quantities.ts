@@ -34,16 +34,21 @@ export function formatSeconds(seconds: number): string {
 }
 
 function quantity(parse: (text: string) => number | undefined, expected: string) {
-  return z.union([z.string(), z.int().positive()], { error: expected }).transform((value, context) => {
-    const parsed = typeof value === 'number' ? value : parse(value);
-    if (parsed !== undefined && parsed > 0) return parsed;
-    context.addIssue({ code: 'custom', message: expected });
-    return z.NEVER;
-  });
+  return z
+    .union([z.string(), z.int().positive({ error: expected })], { error: expected })
+    .transform((value, context) => {
+      const parsed = typeof value === 'number' ? value : parse(value);
+      if (parsed !== undefined && parsed > 0) return parsed;
+      context.addIssue({ code: 'custom', message: expected });
+      return z.NEVER;
+    });
 }
 
 /** In a recipe a size is `8GiB` or a number of bytes; parsed to bytes. */
-export const sizeBytes = quantity(parseSizeBytes, 'must be a size such as 8GiB');
+export const sizeBytes = quantity(parseSizeBytes, 'must be a size such as 8GiB').refine(
+  (bytes) => bytes >= sizeUnits.M,
+  { error: 'must be at least 1 MiB' },
+);
 /** In a recipe a duration is `10m` or a number of milliseconds; parsed to milliseconds. */
 export const durationMs = quantity(parseDurationMs, 'must be a duration such as 90s, 10m or 2h');
 /** How long something is waited for: Node's timers end at once when they are to last 2^31 ms, 24.8 days. */

@@ -30,7 +30,19 @@ export const recipeRules: readonly RecipeRule[] = [
   { name: 'users-are-new', check: checkUserNames },
   { name: 'files-stay', check: checkFilePaths },
   { name: 'network-is-whole', check: checkNetwork },
+  { name: 'fetched-iso-has-digest', check: checkIsoDigest },
 ];
+
+function checkIsoDigest(data: unknown): RecipeIssue[] {
+  if (select(data, 'installer.sha256').length > 0) return [];
+  return select(data, 'installer.iso')
+    .filter(({ value }) => typeof value === 'string' && /^https?:/.test(value))
+    .map(({ path }) => ({
+      path,
+      message: 'must have the sha256 of an ISO that is fetched by URL',
+      hint: 'Add installer.sha256, or --set installer.sha256=…',
+    }));
+}
 
 function checkFilePaths(data: unknown): RecipeIssue[] {
   return select(data, 'provision[*].files[*]').flatMap((file) => {

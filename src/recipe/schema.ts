@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { disk, installer, repository, staticNetwork } from './install-settings.ts';
+import { ovf } from './ovf-settings.ts';
 import { durationMs, sizeBytes, waitMs } from './quantities.ts';
 import {
   absolutePath,
+  exactlyOneOf,
   hostName,
   hostOrAddress,
   httpUrl,
@@ -45,9 +47,7 @@ const file = z
       .default('root:root')
       .meta({ description: 'USER or USER:GROUP.', example: 'root:adm' }),
   })
-  .refine((value) => (value.content === undefined) !== (value.source === undefined), {
-    error: 'must have exactly one of content and source',
-  });
+  .superRefine(exactlyOneOf('content', 'source'));
 
 const script = z
   .strictObject({
@@ -55,9 +55,7 @@ const script = z
     run: z.string().min(1).optional().meta({ description: 'The text of the script, run as root by /bin/sh -e.' }),
     source: line.min(1).optional().meta({ description: 'A script on this machine, relative to the recipe.' }),
   })
-  .refine((value) => (value.run === undefined) !== (value.source === undefined), {
-    error: 'must have exactly one of run and source',
-  });
+  .superRefine(exactlyOneOf('run', 'source'));
 
 const services = z
   .strictObject({
@@ -97,9 +95,7 @@ const step = z
     scripts: z.array(script).min(1).optional().meta({ description: 'Scripts to run as root, in order.' }),
     timeout: waitMs.prefault('30m').meta({ description: 'The step fails after this time.', example: '10m' }),
   })
-  .refine((value) => stepKinds.filter((kind) => value[kind] !== undefined).length === 1, {
-    error: `must have exactly one of ${stepKinds.join(', ')}`,
-  });
+  .superRefine(exactlyOneOf(...stepKinds));
 
 const limits = z.strictObject({
   ssh: waitMs
@@ -125,7 +121,11 @@ export const recipeFields = z.strictObject({
   name: imageName
     .optional()
     .meta({ description: 'The image; output files are named after it. Default: the distro.', example: 'web-node' }),
-  distro: line.meta({ description: 'What to build, as `kvmimg distros` lists it.', example: 'debian-13' }),
+  distro: line.meta({
+    description:
+      'What to build, as `kvmimg distros` lists it. Required, unless a `base` recipe or the matrix names it.',
+    example: 'debian-13',
+  }),
   base: line.min(1).optional().meta({
     description:
       'What to build on in place of an empty disk: a recipe, whose users and steps come first, or a qcow2 or raw image of the same distro with cloud-init. Relative to the recipe.',
@@ -136,17 +136,15 @@ export const recipeFields = z.strictObject({
     .default('amd64')
     .meta({ description: 'Processor architecture of the image.', flag: '--arch <arch>' }),
   firmware: z.enum(firmwares).optional().meta({
-    description: 'Firmware of the machine that builds; the image boots with both. Default: bios, uefi on arm64.',
+    description:
+      'Firmware of the machine that builds, and what an OVA says of it; the image boots with both. Default: bios, on arm64 uefi.',
     flag: '--firmware <firmware>',
   }),
-  cpus: z
-    .int()
-    .min(1)
-    .max(64)
-    .default(2)
-    .meta({ description: 'Virtual CPUs while building; an emulated machine has one.' }),
+  cpus: z.int().min(1).max(64).default(2).meta({
+    description: 'Virtual CPUs while building, where an emulated machine has one, and what an OVA says of them.',
+  }),
   memory: sizeBytes.optional().meta({
-    description: 'Memory while building. Default: 2GiB, or what the installer needs.',
+    description: 'Memory while building, and what an OVA says of it. Default: 2GiB, or what the installer needs.',
     example: '4GiB',
   }),
   disk: disk.prefault({}).meta({ description: 'The disk.' }),
@@ -232,6 +230,9 @@ export const recipeFields = z.strictObject({
     .min(1)
     .default(['qcow2'])
     .meta({ description: 'Files to write.', flag: '--format <list>' }),
+  ovf: ovf
+    .prefault({})
+    .meta({ description: 'What an OVA says of its machine, beside `cpus`, `memory` and `firmware`.' }),
 });
 
 /** What the file of a recipe can hold: the settings of an image, and the matrix that makes several images of them. */

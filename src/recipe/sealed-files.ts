@@ -10,6 +10,12 @@ interface Group {
   readonly hint?: string;
 }
 
+/** What shells, pagers, editors, wget and sudo keep in the homes of root and of users, none of it for an image. */
+export const historyFiles: readonly string[] = [
+  ...['.bash_history', '.zsh_history', '.ash_history', '.python_history', '.lesshst', '.local/state/lesshst'],
+  ...['.viminfo', '.wget-hsts', '.sudo_as_admin_successful'],
+];
+
 /**
  * What the seal and its last act (guest/seal-script.ts, guest/packages) write or remove: a file there would be gone from
  * the image, whose check then fails at the end of a build.
@@ -38,9 +44,9 @@ const sealed: readonly Group[] = [
     hint: 'Use another file in /etc/cloud/cloud.cfg.d.',
   },
   {
-    globs: `/etc/netplan/50-cloud-init.yaml /etc/network/interfaces /etc/network/interfaces.d/50-cloud-init
-      /etc/systemd/network/10-cloud-init-* /var/lib/dhcp/** /var/lib/dhcpcd/** /var/lib/NetworkManager/**
-      /var/lib/systemd/network/**`,
+    globs: `/etc/netplan/50-cloud-init.yaml /etc/netplan/00-installer-config.yaml /etc/network/interfaces
+      /etc/network/interfaces.d/50-cloud-init /etc/systemd/network/10-cloud-init-* /var/lib/dhcp/** /var/lib/dhcpcd/**
+      /var/lib/NetworkManager/** /var/lib/systemd/network/**`,
     hint: 'Use network.',
   },
   {
@@ -56,11 +62,11 @@ const sealed: readonly Group[] = [
   },
   {
     globs: `/etc/mailname /etc/iscsi/initiatorname.iscsi /etc/nvme/hostnqn /etc/nvme/hostid /boot/grub/device.map
-      /boot/efi/loader/random-seed /swapfile /swap.img /lost+found/** /root/.cache/** /root/.bash_history /root/.lesshst
-      /root/.viminfo /root/.wget-hsts /root/anaconda-ks.cfg /root/original-ks.cfg /root/ks-post.log
-      /home/*/.bash_history /home/*/.lesshst /home/*/.sudo_as_admin_successful
+      /boot/efi/loader/random-seed /swapfile /swap.img /lost+found/** /root/.cache/** /root/anaconda-ks.cfg
+      /root/original-ks.cfg /root/ks-post.log
       /etc/passwd- /etc/shadow- /etc/group- /etc/gshadow- /etc/subuid- /etc/subgid-`,
   },
+  { globs: historyFiles.flatMap((name) => [`/root/${name}`, `/home/*/${name}`]).join(' ') },
   {
     globs: `/var/lib/systemd/random-seed /var/lib/systemd/credential.secret /var/lib/systemd/linger/**
       /var/lib/systemd/timers/** /var/lib/systemd/timesync/** /var/lib/systemd/coredump/** /var/lib/systemd/pstore/**
@@ -71,7 +77,8 @@ const sealed: readonly Group[] = [
   },
   {
     globs: `/var/log/installer/** /var/log/journal/** /var/log/private/** /var/log/apt/** /var/log/dnf* /var/log/tdnf*
-      /var/log/**.gz /var/log/**.[0-9] /var/log/**.log /var/log/syslog /var/log/**/syslog`,
+      /var/log/**.gz /var/log/**.xz /var/log/**.bz2 /var/log/**.zst /var/log/**.[0-9]
+      /var/log/**-20[0-9][0-9][0-9][0-9][0-9][0-9] /var/log/**.log /var/log/syslog /var/log/**/syslog`,
     hint: 'An image begins without logs.',
   },
   { globs: '/tmp/** /var/tmp/**', hint: 'Files of a step go to /root or /usr/local, and a later step removes them.' },

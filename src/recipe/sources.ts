@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, systemErrorCode } from '../errors.ts';
 import { isPublicKey, publicKeyWanted } from './install-settings.ts';
+import { formatSize } from './quantities.ts';
 import { select } from './rules.ts';
 import type { RecipeIssue } from './validate.ts';
 
@@ -35,6 +36,10 @@ export const sourcePatterns = [
 
 /** Those that are read as text. */
 const textPatterns: readonly string[] = ['answerFile', keyPattern, scriptPattern];
+
+/** Those that may be larger than the memory; the others are read whole. */
+const imagePatterns: readonly string[] = ['base', fetchedPattern];
+const maxContentBytes = 2 ** 30;
 
 export function namesUrl(text: string): boolean {
   return /^https?:/.test(text);
@@ -69,22 +74,23 @@ export async function readSources(
         issues.push({ path, message: 'must be a file on this machine, not a URL' });
       }
       if (!namesFile(value)) continue;
-      const outcome = await readSource(value, resolveFile(recipeDir, value), digest);
-      const message = typeof outcome === 'string' ? outcome : await findTextProblem(outcome, pattern);
-      if (message !== undefined) issues.push({ path, message });
-      if (typeof outcome !== 'string') sources.set(value, outcome);
+      const maxBytes = imagePatterns.includes(pattern) ? Number.POSITIVE_INFINITY : maxContentBytes;
+      const outcome = await readSource(value, resolveFile(recipeDir, value), { digest, maxBytes });
+      const found = 'message' in outcome ? outcome : await findTextProblem(outcome, pattern);
+      if (found !== undefined) issues.push({ path, ...found });
+      if (!('message' in outcome)) sources.set(value, outcome);
     }
   }
   return { sources: [...sources.values()], issues };
 }
 
 /** What is wrong with the text of a file; undefined where nothing is, or where any bytes will do. */
-async function findTextProblem({ path }: SourceFile, pattern: string): Promise<string | undefined> {
+async function findTextProblem({ path }: SourceFile, pattern: string): Promise<SourceProblem | undefined> {
   if (!textPatterns.includes(pattern)) return undefined;
   const text = decodeText(await readFile(path));
-  if (pattern === keyPattern) return isPublicKey(text ?? '') ? undefined : `${path} ${publicKeyWanted}`;
-  if (text === undefined) return `${path} is not UTF-8 text`;
-  return text.trim() === '' ? `${path} is empty` : undefined;
+  if (pattern === keyPattern) return isPublicKey(text ?? '') ? undefined : { message: `${path} ${publicKeyWanted}` };
+  if (text === undefined) return { message: `${path} is not UTF-8 text` };
+  return text.trim() === '' ? { message: `${path} is empty` } : undefined;
 }
 
 /** Undefined for bytes that are not UTF-8. A byte order mark stays. */
@@ -96,14 +102,27 @@ export function decodeText(bytes: Uint8Array): string | undefined {
   }
 }
 
-async function readSource(source: string, path: string | undefined, digest: DigestFile): Promise<SourceFile | string> {
-  if (path === undefined) return `${source} names no file of this machine; write file:///folder/file, or a path`;
+type SourceProblem = Pick<RecipeIssue, 'message' | 'hint'>;
+
+async function readSource(
+  source: string,
+  path: string | undefined,
+  { digest, maxBytes }: { readonly digest: DigestFile; readonly maxBytes: number },
+): Promise<SourceFile | SourceProblem> {
+  if (path === undefined) {
+    return { message: `${source} names no file of this machine; write file:///folder/file, or a path` };
+  }
   try {
     const stats = await stat(path);
-    if (!stats.isFile()) return `${path} is not a file`;
+    if (!stats.isFile()) return { message: `${path} is not a file` };
+    if (stats.size > maxBytes) {
+      const message = `${path} has ${formatSize(stats.size)}; at most ${formatSize(maxBytes)} are put into the guest`;
+      return { message, hint: 'Fetch it in a script of the step, from a server that the guest reaches.' };
+    }
     return { source, path, sha256: await digest(path), sizeBytes: stats.size };
   } catch (error) {
-    return systemErrorCode(error) === 'ENOENT' ? `there is no file ${path}` : `cannot be read: ${messageOf(error)}`;
+    const isAbsent = systemErrorCode(error) === 'ENOENT';
+    return { message: isAbsent ? `there is no file ${path}` : `cannot be read: ${messageOf(error)}` };
   }
 }
 

@@ -14,6 +14,18 @@ export function spellTimeZone(name: string): string | undefined {
     .join('/');
 }
 
+/**
+ * The zone by region and city (`America/New_York`) that a name of another kind (`US/Eastern`, `Japan`) stands for;
+ * undefined where it is of that kind, or where a zone is no place (`UTC`, `EST5EDT`).
+ */
+export function findZoneByCity(name: string): string | undefined {
+  const isByCity = (zone: string): boolean =>
+    /^(Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific)\//.test(zone);
+  if (isByCity(name) || /^(Etc\/|[A-Z]{3}(\d[A-Z]{3})?$)/.test(name)) return undefined;
+  const zone = findZone(name);
+  return zone !== undefined && isByCity(zone) ? zone : undefined;
+}
+
 function findZone(name: string): string | undefined {
   try {
     return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;

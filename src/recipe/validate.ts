@@ -1,10 +1,11 @@
 import type { z } from 'zod';
 import type { Problem } from '../errors.ts';
-import { suggestName } from '../suggestion.ts';
+import { findClosestName, suggestName } from '../suggestion.ts';
 import { findValue, formatPath, type Path } from './path.ts';
 import { recipeRules } from './rules.ts';
 import { type RecipeSettings, recipeFileFields, recipeSchema } from './schema.ts';
 import { settingNamesAt } from './schema-tree.ts';
+import { findKeyHint, findValueHint } from './value-hints.ts';
 
 /** Something wrong at a path of the recipe; `load` knows which line of which file that is. */
 export interface RecipeIssue {
@@ -32,9 +33,19 @@ export function validateRecipe(
   const parsed = recipeSchema.safeParse(data, { error: describeIssue });
   const shapeIssues = parsed.success
     ? []
-    : firstOfEachPath(parsed.error.issues.flatMap((issue) => toIssues(issue, data)));
+    : firstOfEachPath(withoutConsequences(parsed.error.issues, data).flatMap((issue) => toIssues(issue, data)));
   const issues = [...shapeIssues, ...recipeRules.flatMap((rule) => rule.check(data))];
   return parsed.success && issues.length === 0 ? { recipe: parsed.data } : { issues };
+}
+
+/** That none of several settings is there says no more where the name of one may have been mistyped. */
+function withoutConsequences(issues: readonly z.core.$ZodIssue[], data: unknown): readonly z.core.$ZodIssue[] {
+  const mistyped = issues.filter(({ code }) => code === 'unrecognized_keys').map(({ path }) => path.join());
+  return issues.filter((issue) => {
+    const oneOf: unknown = issue.code === 'custom' ? issue.params?.oneOf : undefined;
+    if (!Array.isArray(oneOf) || !mistyped.includes(issue.path.join())) return true;
+    return oneOf.some((name) => findValue(data, [...pathOf(issue), name]) !== undefined);
+  });
 }
 
 /** The problem list of the command line out of issues. */
@@ -82,7 +93,7 @@ function describeLimit(limit: string, origin: string, count: number): string {
 }
 
 function toIssues(issue: z.core.$ZodIssue, data: unknown): RecipeIssue[] {
-  const path = issue.path.map((segment) => (typeof segment === 'symbol' ? String(segment) : segment));
+  const path = pathOf(issue);
   const branch = issue.code === 'invalid_union' && isMap(findValue(data, path)) ? branchOfMaps(issue) : undefined;
   if (branch) return branch.flatMap((inner) => toIssues({ ...inner, path: [...issue.path, ...inner.path] }, data));
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...path, key]));
@@ -94,9 +105,13 @@ function toIssues(issue: z.core.$ZodIssue, data: unknown): RecipeIssue[] {
     {
       path,
       message: describeMissing(issue, value) ?? `${issue.message}${seen(issue, value)}`,
-      ...hintFor(issue, value),
+      ...hintFor(issue, path, value),
     },
   ];
+}
+
+function pathOf({ path }: z.core.$ZodIssue): Path {
+  return path.map((segment) => (typeof segment === 'symbol' ? String(segment) : segment));
 }
 
 /** What a message of the setting's own in the schema does not tell: that there is nothing. */
@@ -120,8 +135,13 @@ function isMap(value: unknown): boolean {
 }
 
 function unknownKey(path: Path): RecipeIssue {
-  const known = settingNamesAt(recipeFileFields, path.slice(0, -1));
-  return { path, message: 'is not a setting', hint: suggestName(String(path.at(-1)), known), at: 'key' };
+  const parent = path.slice(0, -1);
+  const typed = String(path.at(-1));
+  const known = settingNamesAt(recipeFileFields, parent);
+  const closest = findClosestName(typed, known);
+  // The whole path, as --set wants it.
+  const meant = closest === undefined ? suggestName(typed, known) : `Did you mean ${formatPath([...parent, closest])}?`;
+  return { path, message: 'is not a setting', hint: findKeyHint(path) ?? meant, at: 'key' };
 }
 
 /** `, not "x86"`: the value seen, where it is short and the message does not tell it. */
@@ -133,7 +153,9 @@ function seen(issue: z.core.$ZodIssue, value: unknown): string {
   return `, not ${text.length > 60 ? `${text.slice(0, 60)}...` : text}`;
 }
 
-function hintFor(issue: z.core.$ZodIssue, value: unknown): { readonly hint?: string } {
+function hintFor(issue: z.core.$ZodIssue, path: Path, value: unknown): { readonly hint?: string } {
+  const known = findValueHint(path, value) ?? findListHint(issue, path, value);
+  if (known !== undefined) return { hint: known };
   if (issue.code === 'custom' && typeof issue.params?.hint === 'string') return { hint: issue.params.hint };
   if (issue.code === 'invalid_value' && typeof value === 'string') {
     const hint = suggestName(value, issue.values.map(String));
@@ -143,6 +165,12 @@ function hintFor(issue: z.core.$ZodIssue, value: unknown): { readonly hint?: str
   const isUnquoted =
     issue.code === 'invalid_type' && issue.expected === 'string' && ['number', 'boolean'].includes(typeof value);
   return isUnquoted ? { hint: 'Put it in quotes.' } : {};
+}
+
+/** Of lists of words: one word in place of a list, as in a matrix whose values must be lists themselves. */
+function findListHint(issue: z.core.$ZodIssue, path: Path, value: unknown): string | undefined {
+  const isWord = issue.code === 'invalid_type' && issue.expected === 'array' && typeof value === 'string';
+  return isWord && settingNamesAt(recipeFileFields, [...path, 0]).length === 0 ? `Write [${value}].` : undefined;
 }
 
 function firstOfEachPath(issues: readonly RecipeIssue[]): RecipeIssue[] {

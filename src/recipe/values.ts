@@ -56,3 +56,12 @@ export const kernelArgument = line
     error: 'must be one kernel argument of letters, digits and . , : = / @ + % ~ ! * ^ - _',
   })
   .max(500, 'must be at most 500 characters');
+
+/** For a map of settings of which there must be exactly one. The issue names them in `params.oneOf`. */
+export function exactlyOneOf(...names: readonly string[]) {
+  return (value: Readonly<Record<string, unknown>>, { addIssue }: z.core.$RefinementCtx): void => {
+    if (names.filter((name) => value[name] !== undefined).length === 1) return;
+    const list = names.length === 2 ? names.join(' and ') : names.join(', ');
+    addIssue({ code: 'custom', message: `must have exactly one of ${list}`, params: { oneOf: names } });
+  };
+}

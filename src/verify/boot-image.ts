@@ -39,7 +39,21 @@ export interface BootOptions {
   readonly silenceLimitMs?: number;
 }
 
-/** An image that has booted from first-boot data and lets its user in. The image itself is not changed. */
+/** An image that boots from first-boot data. The image itself is not changed. */
+export interface BootingImage {
+  readonly watched: WatchedMachine;
+  /** How its user gets in; undefined until it has printed its host key. */
+  readonly address: () => SshAddress | undefined;
+  /**
+   * Waits until it lets its user in.
+   *
+   * @throws KvmimgError `wait-limit` with the first-boot requests and the last serial lines; `machine-exit`,
+   *   `guest-panic`, `guest-silent`.
+   */
+  readonly enter: () => Promise<BootedImage>;
+}
+
+/** One that has booted and lets its user in. */
 export interface BootedImage {
   readonly guest: SshSession;
   readonly address: SshAddress;
@@ -50,14 +64,20 @@ export interface BootedImage {
 const commandLimitMs = 10 * 60_000;
 const defaultSilenceLimitMs = 10 * 60_000;
 
+/** Boots an image and enters it. @throws KvmimgError as `startImage` and its `enter` do. */
+export async function bootImage(request: BootRequest, options: BootOptions): Promise<BootedImage> {
+  const image = await startImage(request, options);
+  return image.enter();
+}
+
 /**
  * Boots a throw-away overlay of an image with a NoCloud seed served by HTTP and announced by SMBIOS, as an
- * administrator would on bare metal, and logs in as the user that the seed declares. The host key is the one that the
+ * administrator would on bare metal. It is entered as the user that the seed declares. The host key is the one that the
  * image made and printed on its console, so the first connection is verified.
  *
- * @throws KvmimgError `wait-limit`, `machine-exit`, `guest-panic`, with the last serial lines.
+ * @throws KvmimgError `qemu-start`.
  */
-export async function bootImage(request: BootRequest, options: BootOptions): Promise<BootedImage> {
+export async function startImage(request: BootRequest, options: BootOptions): Promise<BootingImage> {
   const { scope, workDir, limitMs } = options;
   const userKey = await makeSshKeyPair(workDir, 'user-key', options.signal);
   const server = await serveFirstBoot(request, userKey.publicKey, scope);
@@ -70,19 +90,27 @@ export async function bootImage(request: BootRequest, options: BootOptions): Pro
     },
     { title: 'Serial console', lines: watched.machine.lastSerialLines(15) },
   ];
-  const hostPublicKey = await waitUntil({
-    subject: 'the booted image to print its SSH host key on the console',
-    hint: 'cloud-init prints it at the end of the first boot: did it find its first-boot data?',
-    limitMs,
-    intervalMs: 100,
-    signal: watched.signal,
-    check: hostKey,
-    witness,
-  });
-  const { privateKeyPath } = userKey;
-  const address = { port: watched.machine.sshPort ?? 0, user: request.user, privateKeyPath, hostPublicKey };
-  const guest = await connectSsh(address, { workDir, scope, signal: watched.signal, limitMs, witness });
-  return { guest, address, watched, secondsToLogin: (performance.now() - startMs) / 1000 };
+  const address = (): SshAddress | undefined => {
+    const hostPublicKey = hostKey();
+    if (hostPublicKey === undefined) return undefined;
+    const { privateKeyPath } = userKey;
+    return { port: watched.machine.sshPort ?? 0, user: request.user, privateKeyPath, hostPublicKey };
+  };
+  const enter = async (): Promise<BootedImage> => {
+    const { signal } = watched;
+    const known = await waitUntil({
+      subject: 'the booted image to print its SSH host key on the console',
+      hint: 'cloud-init prints it at the end of the first boot: did it find its first-boot data?',
+      limitMs,
+      intervalMs: 100,
+      signal,
+      check: address,
+      witness,
+    });
+    const guest = await connectSsh(known, { workDir, scope, signal, limitMs, witness });
+    return { guest, address: known, watched, secondsToLogin: (performance.now() - startMs) / 1000 };
+  };
+  return { watched, address, enter };
 }
 
 function serveFirstBoot(

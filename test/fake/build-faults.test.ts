@@ -1,7 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type FakeSite, makeFakeSite } from './fake-site.ts';
+import { type EndedBuild, type FakeSite, makeFakeSite, type RunningBuild } from './fake-site.ts';
 
 const started = [{ serial: 'Linux version 6.12 (fake)' }, { fetchAnswerFile: true }];
+
+async function endWithin15Seconds(build: RunningBuild, signal: NodeJS.Signals): Promise<EndedBuild> {
+  const beforeMs = performance.now();
+  build.child.kill(signal);
+  const ended = await build.ended;
+  expect(performance.now() - beforeMs).toBeLessThan(15_000);
+  return ended;
+}
 
 describe('a build that fails', () => {
   let site: FakeSite;
@@ -37,6 +45,30 @@ describe('a build that fails', () => {
       says: [/step bootstrap-base failed with error code 1/, /The installer's log/],
     },
     {
+      title: 'an error of the installer on its console, waiting for Enter',
+      scenario: {
+        install: [
+          ...started,
+          { serial: '!! ERROR: Failed to run preseeded command' },
+          { serial: 'Execution of preseeded command "sh /tmp/early.sh" failed with exit code 1.' },
+          { prompt: '[Press enter to continue] ' },
+        ],
+      },
+      says: [/stopped and waits on the console: Failed to run preseeded command\./, /exit code 1/, /screen\.png/],
+    },
+    {
+      title: 'a guest that is silent from the start, the limit being 2 s',
+      scenario: { install: [{ serial: 'Linux version 6.12 (fake)' }] },
+      args: ['--set', 'limits.silence=2s'],
+      says: [/no sign of life for 2 s/, /to ask for its answer file, which it has never done/, /Requests .*\n *none/],
+    },
+    {
+      title: 'a guest that falls silent, the limit being 2 s',
+      scenario: { install: started },
+      args: ['--set', 'limits.silence=2s'],
+      says: [/no sign of life for 2 s/, /the installer to finish/, /GET seed\/preseed\.cfg 200/, /limits\.silence/],
+    },
+    {
       title: 'a late script that exits 3',
       scenario: {
         install: [...started, { syslog: 'log-output: cp: cannot stat /nothing' }, { fetch: 'callback/late-end/3' }],
@@ -55,7 +87,8 @@ describe('a build that fails', () => {
     },
     {
       title: 'SSH that never comes up, the limit being 3 s',
-      scenario: 'installs',
+      // Nothing listens there; an attempt at one who listens and is mute takes 10 s.
+      scenario: { like: 'installs', sshPort: 9 },
       args: ['--set', 'limits.ssh=3s'],
       says: [/installed system to answer by SSH|SSH server/, /Serial console/, /localhost login:/],
     },
@@ -89,8 +122,7 @@ describe('a build that fails', () => {
   it('Ctrl-C: cleans up and exits 130', async () => {
     const build = site.build({ scenario: 'silent' });
     await build.untilSaid('Run the installer');
-    build.child.kill('SIGINT');
-    const { exitCode, said } = await build.ended;
+    const { exitCode, said } = await endWithin15Seconds(build, 'SIGINT');
     expect(exitCode, said).toBe(130);
     expect(said).toContain('SIGINT');
     expect(await site.leftovers()).toEqual([]);
@@ -113,8 +145,7 @@ describe('a build that fails', () => {
   it('SIGTERM: cleans up and exits 130', async () => {
     const build = site.build({ scenario: 'silent' });
     await build.untilSaid('Run the installer');
-    build.child.kill('SIGTERM');
-    expect((await build.ended).exitCode).toBe(130);
+    expect((await endWithin15Seconds(build, 'SIGTERM')).exitCode).toBe(130);
     expect(await site.leftovers()).toEqual([]);
   });
 

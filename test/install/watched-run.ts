@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from '../../src/process/run.ts';
@@ -55,15 +55,45 @@ export async function runWatched(
 
 const pause = (durationMs: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, durationMs));
 
+export interface Disturbed {
+  readonly exitCode: number | null;
+  /** Standard error. */
+  readonly said: string;
+  /** From the disturbance to the end. */
+  readonly seconds: number;
+  /** Work folders, locks, outputs, processes. */
+  readonly left: readonly string[];
+}
+
 /**
- * Starts a build of debian-13 with the real QEMU and does something to it five seconds after its machine has started;
- * gives how it ended, what it said, and what it left: work folders, locks, outputs, processes.
+ * A folder of templates with a change to one of them, gone when the work has ended.
+ *
+ * @param path such as `preseed/debian.cfg`; the change must be one.
  */
+export async function withChangedTemplate<T>(
+  path: string,
+  change: (text: string) => string,
+  work: (env: Readonly<Record<string, string>>) => Promise<T>,
+): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'kvmimg-templates-'));
+  try {
+    await cp(join(repository, 'preseed'), join(folder, 'preseed'), { recursive: true });
+    const text = await readFile(join(folder, path), 'utf8');
+    const changed = change(text);
+    if (changed === text) throw new Error(`${path} is not what the test changes`);
+    await writeFile(join(folder, path), changed);
+    return await work({ KVMIMG_TEMPLATES_DIR: folder });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Starts a build of debian-13 with the real QEMU and does something to it five seconds after its machine has started. */
 export async function buildAndDisturb(
   cacheDir: string,
   disturb: (pid: number) => void | Promise<void>,
   env: Readonly<Record<string, string>> = {},
-): Promise<{ readonly exitCode: number | null; readonly said: string; readonly left: readonly string[] }> {
+): Promise<Disturbed> {
   const outDir = join(await mkdtemp(join(tmpdir(), 'kvmimg-disturbed-')), 'out');
   const args = ['dist/main.js', 'build', 'debian-13', '--no-cache', '--log-format', 'plain', '-o', outDir];
   const child = spawn('node', args, {
@@ -78,8 +108,10 @@ export async function buildAndDisturb(
   const closed = new Promise<number | null>((resolve) => child.on('close', resolve));
   while (!said.includes('Run the installer') && child.exitCode === null) await pause(100);
   await pause(5_000);
+  const disturbedMs = performance.now();
   await disturb(child.pid ?? 0);
   const exitCode = await closed;
+  const seconds = (performance.now() - disturbedMs) / 1000;
   const processes = (await run('ps', ['-eo', 'args'])).stdout.split('\n');
   const left = [
     ...(await readdir(join(cacheDir, 'work'))),
@@ -88,5 +120,5 @@ export async function buildAndDisturb(
     ...processes.filter((line) => line.includes('qemu') && line.includes(cacheDir)),
   ];
   await rm(join(outDir, '..'), { recursive: true, force: true });
-  return { exitCode, said, left };
+  return { exitCode, said, seconds, left };
 }

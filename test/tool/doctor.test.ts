@@ -1,17 +1,24 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeDoctorDeps } from '../../src/doctor/doctor-deps.ts';
 import { runDoctor } from '../../src/doctor/run-doctor.ts';
 import { type HostSource, thisHost } from '../../src/host/facts.ts';
 import { type FakeHost, makeFakeHost } from '../unit/host/fake-host.ts';
 
 let fake: FakeHost | undefined;
-afterEach(() => fake?.remove());
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'kvmimg-doctor-'));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+  await fake?.remove();
+});
 
 async function examine(host: HostSource) {
   const lines: string[] = [];
-  const folder = join(tmpdir(), 'kvmimg-doctor');
   const { signal } = new AbortController();
   const write = (line: string): void => void lines.push(line);
   const deps = makeDoctorDeps({ cacheDir: folder, outputDir: folder, signal, write, log: () => {}, host });
@@ -48,6 +55,13 @@ describe('doctor with real tools', () => {
       status: 'ok',
       found: 'kvm: a KVM guest answered from 64-bit mode',
     });
+  });
+
+  it('leaves what it has found to the builds', async () => {
+    const { source, writeFile } = await makeHostWithKvm();
+    await writeFile('proc/sys/kernel/random/boot_id', 'boot-1\n');
+    await examine({ ...source, env: { PATH: fixtureBin } });
+    expect(JSON.parse(await readFile(join(folder, 'accel.json'), 'utf8'))).toMatchObject({ result: { works: true } });
   });
 
   it('says tcg where KVM opens and its guest hangs', async () => {

@@ -27,7 +27,10 @@ import { type Format, formats } from '../../src/recipe/schema.ts';
 let folder = '';
 let sources = '';
 let disk: DiskImage = { path: '', format: 'raw' };
-const facts = makeMachineFacts({ title: 'Test', osId: 96, osType: 'debian10_64Guest', cpus: 3, firmware: 'efi' });
+const facts = makeMachineFacts(
+  { title: 'Test', osId: 96, osType: 'debian10_64Guest', cpus: 3, firmware: 'efi' },
+  { controller: 'lsilogic', diskEnableUuid: false, properties: { A: '1' } },
+);
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'kvmimg-test-'));
@@ -71,6 +74,17 @@ describe('convertImage', () => {
     const [made] = await convert(join(sources, 'disk.ova'), ['ova']);
     const { descriptor } = await readOva(made?.path ?? '');
     expect(descriptor).toMatchObject({ osType: 'debian10_64Guest', osId: 96, cpus: 3, firmware: 'efi', title: 'Test' });
+    expect(descriptor).toMatchObject({ controllers: ['lsilogic'], properties: { A: '1' }, extraConfig: {} });
+  });
+
+  it('says of the machine what the request says, and what is undefined there not', async () => {
+    const more = {
+      facts: { controller: 'pvscsi', diskEnableUuid: true, hardwareVersion: 19, osType: undefined },
+    } as const;
+    const [made] = await convert(join(sources, 'disk.ova'), ['ova'], more);
+    const { descriptor } = await readOva(made?.path ?? '');
+    expect(descriptor).toMatchObject({ controllers: ['VirtualSCSI'], hardwareVersion: 'vmx-19', cpus: 3 });
+    expect(descriptor).toMatchObject({ osType: 'debian10_64Guest', extraConfig: { 'disk.EnableUUID': 'TRUE' } });
   });
 
   it('gives the outputs a name without what an OVA had better not hold', async () => {

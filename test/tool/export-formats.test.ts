@@ -64,9 +64,12 @@ describe('exportImages', () => {
     await rm(pathOf('vmdk', 'unpacked'));
   });
 
-  it('writes an OVA that tar lists as ovf, mf, vmdk', async () => {
-    const { stdout } = await run('tar', ['-tf', pathOf('ova')]);
-    expect(stdout.trim().split('\n')).toEqual(['disk.ovf', 'disk.mf', 'disk.vmdk']);
+  it('writes an OVA that tar lists as ovf, mf, vmdk, of root and for all to read', async () => {
+    const { stdout } = await run('tar', ['--numeric-owner', '-tvf', pathOf('ova')]);
+    const lines = stdout.trim().split('\n');
+    expect(lines).toEqual(
+      ['ovf', 'mf', 'vmdk'].map((type) => expect.stringMatching(`^-rw-r--r-- 0/0 .* disk.${type}$`)),
+    );
   });
 
   it('tells the sizes and digests of the files', async () => {

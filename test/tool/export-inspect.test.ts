@@ -89,8 +89,13 @@ describe('inspectImage', () => {
       ],
       packages: [{ name: 'bash', version: '5' }],
       plan: {
-        recipe: { cpus: 2, memory: 2 ** 31, firmware: 'bios' },
-        distro: { title: 'Debian', release: '13', ovf: { id: 96, osType: 'debian10_64Guest', hardwareVersion: 15 } },
+        recipe: { name: 'disk', arch: 'amd64', cpus: 2, memory: 2 ** 31, firmware: 'bios' },
+        distro: {
+          id: 'debian-13',
+          title: 'Debian',
+          release: '13',
+          ovf: { id: 96, osType: 'debian10_64Guest', hardwareVersion: 15 },
+        },
       },
     };
     await writeFile(join(folder, 'disk.manifest.json'), JSON.stringify(record));

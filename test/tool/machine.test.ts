@@ -116,7 +116,7 @@ describe('a real machine', () => {
       disks: [{ path, format: 'raw', bus: 'virtio', cache: 'writeback' }],
     });
     expect(await machine.exited).toMatchObject({
-      kind: 'disk-error',
+      kind: 'no-space',
       description: 'No space is left on the disk of the host.',
     });
   });

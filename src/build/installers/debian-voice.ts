@@ -1,6 +1,6 @@
 import { KvmimgError } from '../../errors.ts';
 import { type InstallerMessage, type InstallerVoice, serialTag } from './installer-voice.ts';
-import { findScriptFailure } from './known-failures.ts';
+import { findScriptFailure, saidWith } from './known-failures.ts';
 
 /**
  * d-i's main menu items in the order of an install, what they do in plain words, and how far the install is when one
@@ -21,6 +21,7 @@ const menuItems: Readonly<Record<string, { readonly activity: string; readonly f
 };
 
 const helpPrompt = /Prompt: '\?' for help/;
+const enterPrompt = /^\[Press enter to continue\]/;
 
 function readActivity(message: InstallerMessage): { activity: string; fraction?: number } | undefined {
   // The console shows dialogues, and the syslog says it all.
@@ -52,15 +53,27 @@ function findFailure(message: InstallerMessage): KvmimgError | undefined {
   return undefined;
 }
 
-/** With its text frontend d-i prints a question as plain text; what it asks stands in the lines above the prompt. */
+/** With its text frontend d-i prints a dialogue as plain text; what it says stands in the lines above the prompt. */
 function findSerialFailure(line: string, before: readonly string[]): KvmimgError | undefined {
+  if (enterPrompt.test(line)) return errorDialogue(line, before);
   if (!helpPrompt.test(line)) return undefined;
-  const question = before.filter((earlier) => earlier.trim() !== '').slice(-15);
   return new KvmimgError({
     code: 'installer-question',
     message: 'The installer has stopped to ask a question on the console that the answer file does not answer.',
     hint: 'Add the answer to the preseed (its template is preseed/debian.cfg), or correct the value that it refuses.',
-    evidence: [{ title: 'The question', lines: [...question, line] }],
+    evidence: [{ title: 'The question', lines: saidWith(line, before) }],
+  });
+}
+
+/** An error or a note, which d-i shows until somebody presses Enter; only then does it go to the log. */
+function errorDialogue(line: string, before: readonly string[]): KvmimgError {
+  const begin = before.findLastIndex((earlier) => earlier.startsWith('!! '));
+  const title = /^!! (?:ERROR: )?(.*)/.exec(before[begin] ?? '')?.[1];
+  return new KvmimgError({
+    code: 'installer-error',
+    message: `The installer has stopped and waits on the console${title ? `: ${title.replace(/\.$/, '')}` : ''}.`,
+    hint: 'What it says on the console and the last lines of its log show why.',
+    evidence: [{ title: 'The console', lines: begin === -1 ? saidWith(line, before) : [...before.slice(begin), line] }],
   });
 }
 

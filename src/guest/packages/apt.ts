@@ -1,13 +1,25 @@
+import { aptLockWait } from '../../host/packages.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { GuestAction } from '../elements.ts';
 import { buildAddress, publishRepositories } from './build-address.ts';
 import type { PackageManager, SourcesOf } from './package-manager.ts';
 
 /** A file that the recipe has written before its package came stays as it is; dpkg must not ask. */
-const options = ['Use-Pty=0', 'Options::=--force-confdef', 'Options::=--force-confold'].flatMap((option) => [
-  '-o',
-  `Dpkg::${option}`,
-]);
+const options = [
+  ...aptLockWait,
+  ...['Use-Pty=0', 'Options::=--force-confdef', 'Options::=--force-confold'].flatMap((option) => [
+    '-o',
+    `Dpkg::${option}`,
+  ]),
+];
+
+// For the lock of the index, which apt-daily takes, apt has no wait of its own (measured with apt 2.6).
+const whenIndexIsFree = `lock=/var/lib/apt/lists/lock waited=0
+while [ -e "$lock" ] && grep -q ":$(stat -c %i "$lock") " /proc/locks && [ "$waited" -lt 120 ]; do
+  sleep 1
+  waited=$((waited + 1))
+done
+exec "$@"`;
 
 /** What of a distribution's archive an image takes, and how its sources are written. */
 interface Archive {
@@ -49,7 +61,11 @@ export const apt: PackageManager = {
 function install(packages: readonly string[]): GuestAction[] {
   const program = ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q', ...options];
   return [
-    { kind: 'command', title: 'read the package index', words: [...program, 'update'] },
+    {
+      kind: 'command',
+      title: 'read the package index',
+      words: ['sh', '-c', whenIndexIsFree, 'sh', ...program, 'update'],
+    },
     {
       kind: 'command',
       title: `install ${packages.join(', ')}`,

@@ -1,11 +1,18 @@
 import type { DistroOf } from '../../distro/schema.ts';
 import type { Plan } from '../../plan/plan.ts';
-import { rpmArches } from '../../plan/planned-media.ts';
+import { rpmArches, takesPackagesFromIso } from '../../plan/planned-media.ts';
 import { buildAddress, publishRepositories } from './build-address.ts';
 import type { PackageManager, SourcesOf } from './package-manager.ts';
 
 const rpm = {
-  checkInstalled: (name: string) => ['rpm', '-q', '--quiet', '--whatprovides', name],
+  // A package with its version (`kubelet-1.33.1`) is no provide, and a provide (`MTA`) is no package.
+  checkInstalled: (name: string) => [
+    'sh',
+    '-c',
+    'rpm -q --quiet "$1" || rpm -q --quiet --whatprovides "$1"',
+    'sh',
+    name,
+  ],
   // As dpkg's audit: dependencies are there, nothing is installed twice.
   checkDatabase: ['sh', '-c', 'rpm -qa >/dev/null && test -z "$(rpm -Va --nofiles --nodigest 2>&1)"'],
   list: ['rpm', '-qa', '--queryformat', '%{NAME}\\t%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\\t%{ARCH}\\n'],
@@ -46,10 +53,9 @@ interface BuildRepository {
   readonly path: string;
 }
 
-/** From the ISO where nothing else is to be had: without a subscription, and offline. */
 function buildRepositories(plan: Plan): readonly BuildRepository[] {
-  const { distro, media, offline } = plan;
-  if (distro.family === 'redhat' && media.kind === 'iso' && (distro.subscription || offline)) {
+  const { distro } = plan;
+  if (distro.family === 'redhat' && takesPackagesFromIso(plan)) {
     return distro.repositories.flatMap(({ id, isoPath }) => (isoPath ? [{ id, path: `iso${isoPath}` }] : []));
   }
   return publicRepositories(plan).map(({ id, path }) => ({ id, path: `packages/${path}` }));

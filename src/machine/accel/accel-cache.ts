@@ -11,7 +11,10 @@ const resultSchema = z.discriminatedUnion('works', [
   z.object({ works: z.literal(false), reason: z.string(), hint: z.string() }),
 ]);
 
-const cacheSchema = z.object({ version: z.literal(1), key: z.string(), result: resultSchema });
+const cacheSchema = z.object({ version: z.literal(2), key: z.string(), foundAtMs: z.number(), result: resultSchema });
+
+/** A guest that is silent on a busy host, or a KVM that another program has for now, proves nothing about tomorrow. */
+const refusalGoodForMs = 10 * 60_000;
 
 export interface ProbeSubject {
   readonly accel: HardwareAccel;
@@ -40,14 +43,24 @@ async function readBootId({ platform, root }: HostSource): Promise<string | unde
   return text.trim() || undefined;
 }
 
-/** The kept result of a probe with this key; a damaged or outdated file is no result. */
+/**
+ * The kept result of a probe with this key: a yes for as long as the key is the same, a no for ten minutes. A damaged or
+ * outdated file is no result.
+ */
 export async function readCachedProbe(cacheDir: string, key: string): Promise<ProbeResult | undefined> {
   try {
     const cache = cacheSchema.safeParse(JSON.parse(await readFile(cachePath(cacheDir), 'utf8'))).data;
-    return cache?.key === key ? cache.result : undefined;
+    if (cache?.key !== key) return undefined;
+    return cache.result.works || isRecent(cache.foundAtMs) ? cache.result : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** A time that is still to come is of a clock that has been put right since. */
+function isRecent(foundAtMs: number): boolean {
+  const ageMs = Date.now() - foundAtMs;
+  return ageMs >= 0 && ageMs < refusalGoodForMs;
 }
 
 /** Keeps a result. Does nothing where the cache cannot be written: the next build asks again. */
@@ -58,7 +71,7 @@ export async function writeCachedProbe(cacheDir: string, key: string, result: Pr
     await mkdir(cacheDir, { recursive: true });
     const file = await open(partial, 'w');
     try {
-      await file.writeFile(`${JSON.stringify({ version: 1, key, result })}\n`);
+      await file.writeFile(`${JSON.stringify({ version: 2, key, foundAtMs: Date.now(), result })}\n`);
       await file.sync();
     } finally {
       await file.close();

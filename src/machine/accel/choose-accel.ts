@@ -19,7 +19,7 @@ export interface AccelQuestion {
   readonly arch: Arch;
   /** Path of QEMU for that architecture. */
   readonly binary: string;
-  /** Keeps the answer of a probe for as long as the host is up. */
+  /** Keeps the answer of a probe. */
   readonly cacheDir: string;
   readonly host?: HostSource;
 }
@@ -30,16 +30,34 @@ interface Finding {
   readonly fromCache: boolean;
 }
 
+type RunningQuestion = AccelQuestion & { readonly signal: AbortSignal };
+
 /**
- * Decides how machines run. A probe's answer is believed until the host boots again, except that `--accel kvm` never
- * believes an earlier failure.
+ * Decides how machines run. A probe's yes is believed until the host boots again, its no for ten minutes, except that
+ * `--accel kvm` never believes an earlier failure.
  *
  * @throws KvmimgError `accel-unusable` when the accelerator that was asked for does not work; the signal's reason.
  */
-export async function chooseAccel(question: AccelQuestion & { readonly signal: AbortSignal }): Promise<AccelDecision> {
+export async function chooseAccel(question: RunningQuestion): Promise<AccelDecision> {
   const accel = accelToTry(question);
   if (accel === undefined) return emulation(question);
   return decide((await findKnown(accel, question)) ?? (await probeAndKeep(accel, question)), question);
+}
+
+/**
+ * The same with a guest that is asked now, whatever is known: what was true then may be no more. What it says is what
+ * builds believe from now on.
+ */
+export async function chooseAccelAnew(question: RunningQuestion): Promise<AccelDecision> {
+  const accel = accelToTry(question);
+  if (accel === undefined) return emulation(question);
+  return decide((await findObstacle(accel, question)) ?? (await probeAndKeep(accel, question)), question);
+}
+
+/** `tcg (KVM is there, but its guest did not answer …)`, and how to ask again where the answer is not of now. */
+export function describeDecision({ accel, reason, fromCache }: AccelDecision): string {
+  const again = fromCache && accel === 'tcg' ? '; found earlier, `kvmimg doctor` tries again' : '';
+  return `${accel} (${reason}${again})`;
 }
 
 /**
@@ -62,10 +80,18 @@ function accelToTry({ choice, host = thisHost }: AccelQuestion): HardwareAccel |
   return host.platform === 'darwin' ? 'hvf' : undefined;
 }
 
-async function findKnown(accel: HardwareAccel, question: AccelQuestion): Promise<Finding | undefined> {
-  const { arch, binary, cacheDir, choice, host = thisHost } = question;
+async function findObstacle(
+  accel: HardwareAccel,
+  { arch, host = thisHost }: AccelQuestion,
+): Promise<Finding | undefined> {
   const obstacle = await findAccelObstacle(accel, arch, host);
-  if (obstacle) return { accel, result: obstacle, fromCache: false };
+  return obstacle && { accel, result: obstacle, fromCache: false };
+}
+
+async function findKnown(accel: HardwareAccel, question: AccelQuestion): Promise<Finding | undefined> {
+  const obstacle = await findObstacle(accel, question);
+  if (obstacle) return obstacle;
+  const { binary, cacheDir, choice, host = thisHost } = question;
   const key = await readProbeKey({ accel, binary, host });
   const result = key === undefined ? undefined : await readCachedProbe(cacheDir, key);
   const believed = result?.works || choice === 'auto';
@@ -74,7 +100,7 @@ async function findKnown(accel: HardwareAccel, question: AccelQuestion): Promise
 
 async function probeAndKeep(
   accel: HardwareAccel,
-  { arch, binary, cacheDir, host = thisHost, signal }: AccelQuestion & { readonly signal: AbortSignal },
+  { arch, binary, cacheDir, host = thisHost, signal }: RunningQuestion,
 ): Promise<Finding> {
   const result = await probeAccel({ accel, arch, binary, signal });
   const key = await readProbeKey({ accel, binary, host });

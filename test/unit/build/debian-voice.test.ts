@@ -42,6 +42,24 @@ describe("what Debian's installer says", () => {
   });
 });
 
+describe('a dialogue that waits for Enter', () => {
+  const enter = '[Press enter to continue] ';
+
+  it('is an error with its title, and what it says', () => {
+    const dialogue = ['!! ERROR: Failed to run preseeded command', 'Execution of "sh x" failed with exit code 1.'];
+    const failure = debianVoice.findSerialFailure(enter, ['Starting up the partitioner', ...dialogue]);
+    expect(failure?.code).toBe('installer-error');
+    expect(failure?.message).toContain('waits on the console: Failed to run preseeded command.');
+    expect(failure?.evidence[0]?.lines).toEqual([...dialogue, enter]);
+  });
+
+  it('is a failure without a title, too', () => {
+    const failure = debianVoice.findSerialFailure(enter, ['Something is wrong']);
+    expect(failure?.message).toBe('The installer has stopped and waits on the console.');
+    expect(failure?.evidence[0]?.lines).toEqual(['Something is wrong', enter]);
+  });
+});
+
 describe('callbacks of the scripts', () => {
   it('are a failure when the script says so', () => {
     const failureOf = (name: string) => debianVoice.findCallbackFailure({ name, body: '' });

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -74,6 +74,28 @@ describe('wrong command lines', () => {
     ['render debian-13 --file late.hs', ['error: --file: there is no file late.hs. Did you mean late.sh?']],
     ['convert x.qcow2 --format vdi', ['error: --format: there is no format vdi. Known: qcow2, raw, vmdk, ova.']],
     [
+      'convert x.qcow2 --format ova --hardware-version 7 --os-type debian12-64',
+      [
+        'error: --hardware-version: must be a whole number from 13 to 99',
+        'error: --os-type: must be a VMware guest id such as debian12_64Guest',
+      ],
+    ],
+    [
+      'convert x.qcow2 --format ova --hardware-version new',
+      ['error: --hardware-version: must be a whole number from 13 to 99'],
+    ],
+    [
+      'convert x.qcow2 --format ova --controller nvme',
+      ["error: option '--controller <name>' argument 'nvme' is invalid. Allowed choices are pvscsi, lsilogic."],
+    ],
+    [
+      'convert x.qcow2 --format qcow2,raw --hardware-version 17 --no-disk-enable-uuid',
+      [
+        'error: --hardware-version: is of ova and vmdk, and --format has only qcow2, raw',
+        'error: --disk-enable-uuid: is of ova, and --format has only qcow2, raw',
+      ],
+    ],
+    [
       'lock debian-13 --mirror ftp://m.example.org/debian',
       ['error: --mirror: must be a plain http:// or https:// URL, with no user name, password or query'],
     ],
@@ -117,6 +139,88 @@ describe('wrong command lines', () => {
   });
 });
 
+describe('a wrong recipe', () => {
+  const typo = 'error: --set cpsu: is not a setting. Did you mean cpus?';
+  const exists = (name: string) => `error: ${join(cwd, 'out', name)}: exists already. Use --force to replace it.`;
+  const wrong = (...args: string[]) => kvmimg('build', 'debian-13', '--set', 'cpsu=2', ...args);
+  beforeEach(() => mkdir(join(cwd, 'out')));
+
+  it('is told with folders that cannot be used', async () => {
+    await writeFile(join(cwd, 'a-file'), '');
+    const { status, err } = await wrong('-o', 'a-file/out', '--media', 'gone');
+    expect(err).toEqual([
+      typo,
+      `error: --media: ${join(cwd, 'gone')} is not a folder`,
+      `error: --output: ${join(cwd, 'a-file/out')} cannot be written: ${join(cwd, 'a-file')} is not a folder`,
+    ]);
+    expect(status).toBe(2);
+  });
+
+  it('is told with the files that are in the way of those that it names', async () => {
+    for (const name of ['debian-13.qcow2', 'debian-13.ova', 'web.ova']) await writeFile(join(cwd, 'out', name), '');
+    expect((await wrong()).err).toEqual([typo, exists('debian-13.qcow2')]);
+    expect((await wrong('--format', 'raw,ova')).err).toEqual([typo, exists('debian-13.ova')]);
+    expect((await wrong('--format', 'ova', '--set', 'name=web')).err).toEqual([typo, exists('web.ova')]);
+    for (const flags of [['--force'], ['--until', 'seal'], ['--set', 'name=../x']]) {
+      expect((await wrong(...flags)).err).not.toContain(exists('debian-13.qcow2'));
+    }
+  });
+
+  it('is told without what may turn out to be an earlier build of the same', async () => {
+    const path = join(cwd, 'out', 'debian-13.qcow2');
+    await writeFile(path, 'image');
+    const entry = { format: 'qcow2', file: 'debian-13.qcow2', sizeBytes: 5, sha256: '', exportedAt: '', layerKey: '' };
+    const modifiedAt = (await stat(path)).mtime.toISOString();
+    const files = [{ ...entry, modifiedAt, sealId: '' }];
+    await writeFile(join(cwd, 'out', 'debian-13.manifest.json'), JSON.stringify({ files }));
+    expect((await wrong()).err).toEqual([typo]);
+    await writeFile(path, 'changed');
+    expect((await wrong()).err).toEqual([typo, exists('debian-13.qcow2'), exists('debian-13.manifest.json')]);
+  });
+
+  it('is told alone by what builds nothing', async () => {
+    await writeFile(join(cwd, 'out', 'debian-13.qcow2'), '');
+    expect((await kvmimg('render', 'debian-13', '--set', 'cpsu=2')).err).toEqual([typo]);
+  });
+});
+
+describe('with --log-format json what is wrong', () => {
+  it.each([
+    [
+      'of the recipe',
+      'build debian-13 --set cpsu=2 --set memroy=1 --log-format json',
+      [/^--set cpsu/, /^--set memroy/],
+    ],
+    ['of the values of flags', 'build debain-13 --log-format=json', [/^debain-13/]],
+    ['of several builds', 'build debian-13 debian-13 --log-format json', [/^debian-13/]],
+  ] as const)('%s is one line with every problem', async (_, line, places) => {
+    const { status, out, err } = await kvmimg(...line.split(' '));
+    expect([status, out]).toEqual([2, '']);
+    expect(err.map((text) => JSON.parse(text))).toEqual([
+      {
+        ...{ elapsedSeconds: expect.any(Number), type: 'error', exitStatus: 2, code: 'input' },
+        message: expect.any(String),
+        problems: places.map((place) => expect.objectContaining({ place: expect.stringMatching(place) })),
+      },
+    ]);
+  });
+
+  it.each([
+    ['build debian-13 --log-format json --fromat ova', "unknown option '--fromat'\n(Did you mean --format?)"],
+    ['build --log-format json', "missing required argument 'distro|recipe.yaml'"],
+  ])('of the command line itself is one line: %s', async (line, message) => {
+    const { status, err } = await kvmimg(...line.split(' '));
+    expect(status).toBe(2);
+    expect(err.map((text) => JSON.parse(text))).toMatchObject([{ type: 'error', code: 'input', message }]);
+  });
+
+  it('is text where another format is said last, or the words are of a guest', async () => {
+    const last = await kvmimg('build', 'debain-13', '--log-format', 'json', '--log-format', 'plain');
+    const guests = await kvmimg('shell', 'nothing-there', '--', 'run', '--log-format', 'json');
+    for (const { err } of [last, guests]) expect(err[0]).toMatch(/^error: /);
+  });
+});
+
 describe('a setting that nothing heeds', () => {
   const repository = `name: more, url: 'http://r.example.org', key: ${JSON.stringify(publicKey)}`;
   it.each([
@@ -135,6 +239,39 @@ describe('a setting that nothing heeds', () => {
     const sets = ['securityMirror=http://s.example.org', `repositories=[{${repository}, suite: /}]`];
     const { status } = await kvmimg('plan', 'ubuntu-2404', ...sets.flatMap((set) => ['--set', set]));
     expect(status).toBe(0);
+  });
+});
+
+describe('an image that is none', () => {
+  it.each([
+    ['inspect', 'gone'],
+    ['convert --format raw', 'gone'],
+  ])('%s %s: exit status 2, one line, its path once', async (command, name) => {
+    const { status, err } = await kvmimg(...command.split(' '), name);
+    expect(err).toEqual([`error: ${join(cwd, name)}: does not exist. Check the path.`]);
+    expect(status).toBe(2);
+  });
+
+  it.each(['inspect', 'convert --format raw'])('%s of a text: the same', async (command) => {
+    await writeFile(join(cwd, 'node.yaml'), 'distro: debian-13\n');
+    const { status, err } = await kvmimg(...command.split(' '), 'node.yaml');
+    const message = 'is not a disk image: it is a text file. kvmimg reads qcow2, raw, vmdk and ova.';
+    expect(err).toEqual([`error: ${join(cwd, 'node.yaml')}: ${message}`]);
+    expect(status).toBe(2);
+  });
+});
+
+describe('what was meant', () => {
+  it('is a file of the name that no distro has', async () => {
+    await writeFile(join(cwd, 'recipe'), 'distro: debian-13\n');
+    const { err } = await kvmimg('plan', 'recipe');
+    expect(err).toEqual(['error: recipe: there is no distro recipe. For the file write ./recipe']);
+  });
+
+  it('is no ISO of Debian, there or not', async () => {
+    const { err } = await kvmimg('plan', 'debian-13', '--iso', 'gone.iso');
+    const message = 'Debian 13 (trixie) is installed by its netboot image, not from an ISO or a tree';
+    expect(err).toEqual([`error: --iso: ${message}`]);
   });
 });
 
@@ -166,12 +303,61 @@ describe('files that a recipe names', () => {
 });
 
 describe('plan', () => {
+  it('warns of an ISO that only a folder can have, and names no mirror that nobody asks', async () => {
+    const { status, out, err } = await kvmimg('plan', 'rhel-9', '--accel', 'tcg');
+    expect(err).toEqual(['warning: rhel-9.4-x86_64-dvd.iso is in no --media folder; name it with --iso.']);
+    expect(out).toContain('mirror:    none: packages come from the ISO\n');
+    expect(status).toBe(0);
+  });
+
+  it('warns of an answer file that does not let the build in, and refuses names that nothing is known for', async () => {
+    const plan = async (text: string) => {
+      await writeFile(join(cwd, 'my.cfg'), text);
+      return kvmimg('plan', 'debian-13', '--answer-file', 'my.cfg', '--accel', 'tcg');
+    };
+    expect((await plan('d-i a b c\n')).err[0]).toContain('my.cfg has neither {{buildUserKey}} nor {{seedUrl}}: ');
+    expect((await plan('d-i a b {{seedUrl}}\n')).err).toEqual(['']);
+    const { status, err } = await plan('{{packages}} {{seedUrl}}\n');
+    expect(err[0]).toContain('my.cfg: nothing is filled in for {{packages}}');
+    expect(status).toBe(2);
+  });
+
   it('warns of a key that lets nobody in', async () => {
     const { status, err } = await kvmimg('plan', 'debian-13', '--set', 'users=[{name: ops, sshKeys: [ssh-rsa AAAA]}]');
     expect(status).toBe(0);
     expect(err).toEqual([
       'warning: users[0].sshKeys[0] is no whole public key of a known type: ops cannot log in by it.',
     ]);
+  });
+
+  it.each([
+    ['a controller and no OVA', 'vmdk', 'controller: lsilogic', 'ovf.controller is of ova, and formats has only vmdk.'],
+    [
+      'a hardware version for nothing',
+      'raw',
+      'hardwareVersion: 17',
+      'ovf.hardwareVersion is of ova and vmdk, and formats has only raw.',
+    ],
+    [
+      'hardware that may not know the distro',
+      'ova',
+      'hardwareVersion: 14',
+      'ovf.hardwareVersion is 14, and Debian 13 (trixie) is told as debian10_64Guest, which hosts older than 15 may not know: say ovf.osType as well.',
+    ],
+  ])('warns of %s', async (_, format, ovf, warning) => {
+    const { status, err } = await kvmimg('plan', 'debian-13', '--format', format, '--set', `ovf={${ovf}}`);
+    expect(status).toBe(0);
+    expect(err).toEqual([`warning: ${warning}`]);
+  });
+
+  it.each([
+    ['qcow2', 'controller: pvscsi'],
+    ['vmdk', 'hardwareVersion: 17'],
+    ['ova', 'hardwareVersion: 14, osType: otherGuest'],
+    ['vmdk', 'hardwareVersion: 14'],
+  ])('does not warn for %s of ovf: %s', async (format, ovf) => {
+    const { err } = await kvmimg('plan', 'debian-13', '--format', format, '--set', `ovf={${ovf}}`);
+    expect(err).toEqual(['']);
   });
 
   it('refuses what build would: one phase alone on nothing', async () => {

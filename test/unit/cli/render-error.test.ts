@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { renderError } from '../../../src/cli/render-error.ts';
 import { InputError, InterruptedError, KvmimgError } from '../../../src/errors.ts';
+import { describeFailure } from '../../../src/progress/failure.ts';
 
 describe('renderError', () => {
   it('writes a problem a line, with its place and its hint', () => {
@@ -67,5 +68,48 @@ describe('renderError', () => {
     expect(text).toMatch(pattern);
     expect(text).toMatch(/Please report it .*CONTRIBUTING\.md says where\.$/);
     expect(exitStatus).toBe(1);
+  });
+});
+
+describe('describeFailure', () => {
+  it('gives programs every problem of the input', () => {
+    const problems = [
+      { place: 'a.yaml:1:2 cpus', message: 'must be a number', hint: 'Such as 2.' },
+      { place: '--format', message: 'is wrong' },
+    ];
+    expect(describeFailure(new InputError(problems))).toEqual({
+      code: 'input',
+      message: 'a.yaml:1:2 cpus: must be a number\n--format: is wrong',
+      problems,
+    });
+  });
+
+  it('gives code, message, hint, causes and evidence of a failure', () => {
+    const evidence = [{ title: 'Last lines', lines: ['one'] }];
+    const error = new KvmimgError({
+      ...{ code: 'disk', message: 'The disk is full.', hint: 'Free some.' },
+      evidence: [...evidence, { title: 'Nothing', lines: [] }],
+      cause: new Error('ENOSPC'),
+    });
+    expect(describeFailure(error)).toEqual({
+      ...{ code: 'disk', message: 'The disk is full.', hint: 'Free some.', causes: ['ENOSPC'], evidence },
+    });
+    expect(describeFailure(new KvmimgError({ code: 'x', message: 'No.' }))).toEqual({ code: 'x', message: 'No.' });
+  });
+
+  it.each([
+    ['a full disk', Object.assign(new Error('ENOSPC: write'), { code: 'ENOSPC' }), 'exhausted'],
+    ['an interrupt', new InterruptedError('SIGINT'), 'interrupted'],
+    ['anything else', new TypeError('x is undefined'), 'bug'],
+  ])('calls %s by a code', (_, thrown, code) => {
+    expect(describeFailure(thrown)).toMatchObject({ code });
+  });
+
+  it('gives the stack of a bug', () => {
+    const { evidence } = describeFailure(new Error('outer', { cause: new Error('inner') }));
+    expect(evidence).toMatchObject([
+      { lines: expect.arrayContaining(['Error: outer', expect.stringMatching(/^ +at /)]) },
+      { lines: expect.arrayContaining(['cause: Error: inner']) },
+    ]);
   });
 });

@@ -65,6 +65,7 @@ describe('describeQemuImgFailure', () => {
     ['error while writing at byte 5242880: No space left on device', 'no-space', '/out.raw'],
     ['error while converting raw: Could not resize file: File too large', 'no-space', '/out.raw'],
     ['Could not open: Failed to get shared "write" lock', 'image-in-use', '/in.qcow2'],
+    ['/out: Failed to get "write" lock\nIs another process using the image [/out]?', 'image-in-use', '/out.raw'],
     ['Failed to get "consistent read" lock\nIs another process using the image [/in]?', 'image-in-use', '/in.qcow2'],
     ["Could not open '/out.raw': Permission denied", 'image-permission', '/out.raw'],
     ["Could not open '/x': No such file or directory", 'image-missing', '/in.qcow2'],

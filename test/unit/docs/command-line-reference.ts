@@ -6,9 +6,11 @@ export async function makeCommandLineReference(): Promise<string> {
   const said: string[] = [];
   const write = { out: (text: string) => void said.push(text), err: () => {} };
   const program = makeProgram({ act: async () => {}, write });
+  const flagless = makeProgram({ act: async () => {}, write });
   await addSettingFlags(program, ['build']);
   const commands = program.commands.flatMap((command) => [command, ...command.commands]);
-  const pages = [program, ...commands].map((command) => {
+  // Help on kvmimg itself loads no flags of the recipe, and shows no command to have them.
+  const pages = [flagless, ...commands].map((command) => {
     said.length = 0;
     command.configureHelp({ helpWidth: 110 }).outputHelp();
     return makePage(command, said.join(''));

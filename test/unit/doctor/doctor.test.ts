@@ -107,7 +107,7 @@ describe('doctor', () => {
     const { ready, accel, checks } = await doctor();
     expect([ready, accel]).toEqual([false, undefined]);
     const findings = checks.map(({ item, status, command }) => [item, status, command]);
-    const install = 'sudo apt-get install -y --no-install-recommends';
+    const install = 'sudo apt-get update && sudo apt-get install -y --no-install-recommends';
     expect(findings.filter(([, status]) => status !== 'ok')).toEqual([
       ['QEMU for x86_64', 'missing', `${install} qemu-system-x86`],
       ['qemu-img', 'missing', `${install} qemu-utils`],
@@ -119,6 +119,13 @@ describe('doctor', () => {
     ]);
     expect(output).toContain(`missing  qemu-img              not found on the PATH`);
     expect(output.at(-1)).toMatch(/^Not ready: .*doctor --fix/);
+  });
+
+  it('has no command that fetches package lists where there are fresh ones, nor sudo for root', async () => {
+    await writeAptGet();
+    await host.writeFile('var/lib/apt/lists/mirror_Packages', '');
+    const { checks } = await doctor({}, { host: { ...host.source, userId: 0 } });
+    expect(findCheck(checks, 'qemu-img')?.command).toBe('apt-get install -y --no-install-recommends qemu-utils');
   });
 
   it.each([
@@ -207,6 +214,14 @@ describe('doctor', () => {
     const examination = await doctor({ json: true });
     expect(JSON.parse(output.join('\n'))).toEqual(JSON.parse(JSON.stringify(examination)));
     expect(log).toEqual([]);
+  });
+
+  it('tells in JSON of every item why it matters, also where all is well', async () => {
+    await installEverything();
+    await doctor({ json: true });
+    const { checks } = JSON.parse(output.join('\n'));
+    expect(checks.filter(({ status }: Check) => status === 'ok')).not.toEqual([]);
+    expect(checks.filter(({ why }: Check) => !why)).toEqual([]);
   });
 });
 

@@ -1,5 +1,8 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { judgeSpace } from '../../../src/export/convert-checks.ts';
+import { findOutputProblems, judgeSpace } from '../../../src/export/convert-checks.ts';
 
 const gibibyte = 2 ** 30;
 const folder = (freeBytes: number, obstacle?: string) => ({ path: '/out', obstacle, freeBytes, fileSystem: 1 });
@@ -20,5 +23,20 @@ describe('judgeSpace', () => {
 
   it('leaves a folder that cannot be written to the other check', () => {
     expect(judgeSpace(8 * gibibyte, ['raw'], folder(0, 'is not a folder'))).toEqual([]);
+  });
+});
+
+describe('findOutputProblems', () => {
+  it.each([false, true])('tells of an output that is a folder, with force: %s', async (force) => {
+    const outputDir = await mkdtemp(join(tmpdir(), 'kvmimg-test-'));
+    const path = join(outputDir, 'a.raw');
+    try {
+      await mkdir(path);
+      const request = { outputDir, outputs: [{ format: 'raw' as const, path }], force, source: undefined };
+      const message = 'is there, and is no file to replace';
+      expect(await findOutputProblems(request)).toMatchObject([{ place: path, message }]);
+    } finally {
+      await rm(outputDir, { recursive: true });
+    }
   });
 });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -34,10 +34,20 @@ async function writeTestOva(path: string, finalName: string): Promise<void> {
 }
 
 describe('writeOva', () => {
+  it('fails where the device is full, which its caller tells', async () => {
+    const path = join(folder, 'full.ova');
+    // Every write to /dev/full fails as on a full device.
+    await symlink('/dev/full', path);
+    await expect(writeTestOva(path, 'full.ova')).rejects.toMatchObject({ code: 'ENOSPC' });
+  });
+
   it('puts descriptor, manifest and disk in this order, all ustar, root, 0644', async () => {
     const ova = await readOva(join(folder, 'good.ova'));
     expect(ova.members).toMatchObject(
-      ['good.ovf', 'good.mf', 'good.vmdk'].map((name) => ({ name, isUstar: true, isFile: true, mode: 0o644 })),
+      ['good.ovf', 'good.mf', 'good.vmdk'].map((name) => ({
+        ...{ name, isUstar: true, isFile: true },
+        ...{ mode: 0o644, uid: 0, gid: 0 },
+      })),
     );
     expect(await findOvaProblems(ova)).toEqual([]);
   });

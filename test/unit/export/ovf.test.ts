@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { machineFactsOfBuild } from '../../../src/export/build-record.ts';
 import { type MachineFacts, machineFactsOfOva, makeMachineFacts } from '../../../src/export/machine-facts.ts';
 import { makeOvf } from '../../../src/export/ovf.ts';
 import { parseOvf, unitBytes } from '../../../src/export/ovf-reader.ts';
+import { recordBuild } from './recorded-build.ts';
 
 const disk = {
   fileName: 'debian-13.vmdk',
@@ -10,27 +12,25 @@ const disk = {
   capacityBytes: 8 * 2 ** 30,
   populatedBytes: 1_258_291_200,
 };
-const debian: MachineFacts = {
-  osId: 96,
-  osType: 'debian10_64Guest',
-  hardwareVersion: 15,
-  cpus: 2,
-  memoryBytes: 2 * 2 ** 30,
-  firmware: 'bios',
-  secureBoot: false,
-  title: 'Debian 13 (trixie)',
-  productVersion: '13',
-  properties: { KVMIMG_VERSION: '0.1.0' },
-  diskEnableUuid: true,
+const factsOf = async (settings: object = {}): Promise<MachineFacts> =>
+  makeMachineFacts(machineFactsOfBuild(await recordBuild(settings)));
+const debian = await factsOf();
+const otherMachine = {
+  hardwareVersion: 20,
+  controller: 'lsilogic',
+  diskEnableUuid: false,
+  osType: 'debian12_64Guest',
 };
 const golden = new URL('../../../fixtures/golden/ova/', import.meta.url);
 
 describe('makeOvf', () => {
   it.each([
-    ['debian-13-bios.ovf', debian],
-    ['debian-13-efi.ovf', { ...debian, firmware: 'efi' as const, diskEnableUuid: false, properties: {} }],
-  ])('writes %s', async (fileName, facts) => {
-    await expect(makeOvf('debian-13', facts, disk)).toMatchFileSnapshot(new URL(fileName, golden).pathname);
+    ['debian-13-bios.ovf', {}],
+    ['debian-13-efi.ovf', { firmware: 'uefi', ovf: otherMachine }],
+  ])('writes %s of what a build has recorded', async (fileName, settings) => {
+    await expect(makeOvf('debian-13', await factsOf(settings), disk)).toMatchFileSnapshot(
+      new URL(fileName, golden).pathname,
+    );
   });
 
   it('has no boot order, which would make an EFI machine a BIOS one', async () => {
@@ -54,6 +54,30 @@ describe('makeOvf', () => {
     expect(makeMachineFacts(machineFactsOfOva(read))).toEqual(debian);
   });
 
+  it.each<[keyof MachineFacts, object, object]>([
+    ['hardwareVersion', { hardwareVersion: 17 }, { hardwareVersion: 'vmx-17' }],
+    ['controller', { controller: 'lsilogic' }, { controllers: ['lsilogic'] }],
+    ['diskEnableUuid', { diskEnableUuid: false }, { extraConfig: {} }],
+    ['osType', { osType: 'debian12_64Guest' }, { osType: 'debian12_64Guest', osId: 96 }],
+  ])('says what the recipe says of %s, which another OVA made of it says too', async (name, ovf, told) => {
+    const facts = await factsOf({ ovf });
+    const read = await parseOvf(makeOvf('a', facts, disk));
+    expect(read).toMatchObject(told);
+    expect(facts[name]).not.toEqual(debian[name]);
+    expect(makeMachineFacts(machineFactsOfOva(read))).toEqual(facts);
+    expect({ ...facts, [name]: debian[name] }).toEqual(debian);
+  });
+
+  it.each([
+    ['VirtualSCSI', 'pvscsi'],
+    ['virtualscsi', 'pvscsi'],
+    ['LSILogic', 'lsilogic'],
+    ['lsilogicsas', 'pvscsi'],
+  ])('takes the controller %s of another writer for %s', async (subType, controller) => {
+    const text = makeOvf('a', debian, disk).replace('>VirtualSCSI<', `>${subType}<`);
+    expect(makeMachineFacts(machineFactsOfOva(await parseOvf(text)))).toMatchObject({ controller });
+  });
+
   it('rounds memory up to what vSphere takes', async () => {
     const ovf = makeOvf('a', { ...debian, memoryBytes: 1_000_000_001 }, disk);
     expect((await parseOvf(ovf)).memoryBytes).toBe(956 * 2 ** 20);
@@ -70,6 +94,39 @@ describe('makeOvf', () => {
   it('leaves out what XML cannot hold', async () => {
     const ovf = makeOvf('a', { ...debian, title: 'a\0b\x1bc\ud800d', properties: { 'a.b:c': 'x\ny' } }, disk);
     expect(await parseOvf(ovf)).toMatchObject({ title: 'a b c\ufffdd', properties: { a_b_c: 'x y' } });
+  });
+});
+
+describe('the properties of a build', () => {
+  const image = (name: string, version: string) => ({ name, version, arch: 'amd64' });
+  it.each([
+    [
+      'Debian',
+      [image('linux-image-amd64', '6.12.63-1'), image('linux-image-6.12.57+deb13-amd64', '6.12.57-1')],
+      '6.12.57-1',
+    ],
+    [
+      'two kernels',
+      [image('linux-image-6.8.0-101-generic', '6.8.0-101.1'), image('linux-image-6.8.0-88-generic', '6.8.0-88.89')],
+      '6.8.0-101.1',
+    ],
+    ['the Red Hat family', [image('kernel', '5.14.0-9'), image('kernel-core', '5.14.0-611.el9')], '5.14.0-611.el9'],
+    ['Photon', [image('linux-api-headers', '6.1-1'), image('linux-esx', '6.1.158-1.ph5')], '6.1.158-1.ph5'],
+    ['no kernel', [image('bash', '5.2')], undefined],
+  ])('tell the kernel of %s', async (_, packages, version) => {
+    const { properties } = makeMachineFacts(machineFactsOfBuild(await recordBuild({}, packages)));
+    expect(properties?.KERNEL_VERSION).toBe(version);
+  });
+
+  it('tell what was built, by what, and no time', async () => {
+    expect((await factsOf({ name: 'web' })).properties).toEqual({
+      IMAGE_NAME: 'web',
+      KVMIMG_VERSION: '0.1.0',
+      DISTRO_ID: 'debian-13',
+      DISTRO_VERSION: '13',
+      DISTRO_ARCH: 'amd64',
+      KERNEL_VERSION: '6.12.57-1',
+    });
   });
 });
 

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { allOrAbort } from '../../../src/export/all-or-abort.ts';
 import { findBuildRecord, imageStem, machineFactsOfBuild } from '../../../src/export/build-record.ts';
-import { commitFile, describeWriteFailure, flushFile, reservePartial } from '../../../src/export/partial-file.ts';
+import { commitFile, describeWriteFailure, flushFile, makePartial } from '../../../src/export/partial-file.ts';
+import { makeOwnerTag } from '../../../src/host/owner-tag.ts';
 import { withScope } from '../../../src/lifecycle/scope.ts';
 
 let folder = '';
@@ -17,7 +18,7 @@ describe('a partial file', () => {
   it('becomes the file by a rename', async () => {
     const path = join(folder, 'a.raw');
     await withScope(async (scope) => {
-      const partialPath = reservePartial(path, scope);
+      const partialPath = await makePartial(path, scope);
       await writeFile(partialPath, 'done');
       await flushFile(partialPath);
       await commitFile(partialPath, path);
@@ -30,12 +31,38 @@ describe('a partial file', () => {
     const path = join(folder, 'a.raw');
     await writeFile(path, 'old');
     const work = withScope(async (scope) => {
-      await writeFile(reservePartial(path, scope), 'half');
+      await writeFile(await makePartial(path, scope), 'half');
       throw new Error('stop');
     });
     await expect(work).rejects.toThrow('stop');
     expect(await readdir(folder)).toEqual(['a.raw']);
     expect(await readFile(path, 'utf8')).toBe('old');
+  });
+
+  it('is not that of another who writes the same file', async () => {
+    const path = join(folder, 'a.raw');
+    await writeFile(`${path}.partial`, "the user's own");
+    await withScope(async (scope) => {
+      const mine = await makePartial(path, scope);
+      await writeFile(mine, 'mine');
+      await withScope(async (other) => {
+        await writeFile(await makePartial(path, other), 'another');
+      });
+      expect(await readFile(mine, 'utf8')).toBe('mine');
+    });
+    expect(await readdir(folder)).toEqual(['a.raw.partial']);
+  });
+
+  it('of a dead process is removed by who writes the same file next', async () => {
+    const path = join(folder, 'a.raw');
+    const tag = await makeOwnerTag();
+    const dead = tag.replace(/-\d+-.*/, `-${2 ** 22 + 1}-long%20ago`);
+    const elsewhere = dead.replace(/^[^-]+/, '00000000');
+    const names = [dead, elsewhere, tag].map((owner) => `a.raw.${owner}.0123abcd.partial`);
+    for (const name of [...names, `b.raw.${dead}.0123abcd.partial`]) await writeFile(join(folder, name), '');
+    await withScope((scope) => makePartial(path, scope));
+    const [, ...kept] = names;
+    expect(await readdir(folder)).toEqual([...kept, `b.raw.${dead}.0123abcd.partial`].sort());
   });
 });
 
@@ -98,8 +125,9 @@ describe('findBuildRecord', () => {
     files: [{ format: 'qcow2', file: 'debian-13.qcow2', sizeBytes: 1, sha256: 'ab' }],
     packages: [{ name: 'bash', version: '5', arch: 'amd64' }],
     plan: {
-      recipe: { cpus: 4, memory: 2 ** 30, firmware: 'uefi' },
+      recipe: { name: 'debian-13', arch: 'amd64', cpus: 4, memory: 2 ** 30, firmware: 'uefi' },
       distro: {
+        id: 'debian-13',
         title: 'Debian 13 (trixie)',
         release: '13',
         ovf: { id: 96, osType: 'debian10_64Guest', hardwareVersion: 15 },
@@ -116,6 +144,9 @@ describe('findBuildRecord', () => {
       cpus: 4,
       firmware: 'efi',
       productVersion: '13',
+      // Of a build before these could be set.
+      controller: 'pvscsi',
+      diskEnableUuid: true,
     });
   });
 

@@ -11,6 +11,7 @@ import { describeStep } from '../../../src/recipe/step.ts';
 import { exampleKey } from '../example-ssh-key.ts';
 import { makeRecipe } from '../plan/plan-inputs.ts';
 import { publicKey } from '../public-key.ts';
+import { runCheck } from './run-check.ts';
 
 const recipe = makeRecipe({
   name: 'example',
@@ -34,7 +35,8 @@ const recipe = makeRecipe({
   ],
 });
 const sources = new Map([['b.txt', new TextEncoder().encode('from b\n')]]);
-const context = { sources, packages: packageManagers.debian };
+const digests = new Map([['b.txt', createHash('sha256').update('from b\n').digest('hex')]]);
+const context = { sources, digests, packages: packageManagers.debian };
 const step = (index: number): Step => {
   const found = recipe.provision[index];
   if (!found) throw new Error(`no step ${index}`);
@@ -75,6 +77,7 @@ describe('makeActions', () => {
   it('asks systemd once a verb', () => {
     expect(makeActions(step(3), context).map((action) => action.title)).toEqual([
       'enable chrony.service',
+      'see that chrony.service can start at boot',
       'mask apt-daily.timer',
     ]);
   });
@@ -126,6 +129,7 @@ describe('makeChecks', () => {
       'service apt-daily.timer masked',
       'timezone Etc/UTC',
       'locale C.UTF-8',
+      'keyboard us',
       'file system /',
       'kernel argument nomodeset',
     ]);
@@ -141,8 +145,8 @@ describe('makeChecks', () => {
     const elementsOf = (settings: object): string[] =>
       makeChecks(makeRecipe(settings), context).map(({ element }) => element);
     expect(elementsOf(installed)).toEqual([
-      ...['timezone Etc/UTC', 'locale C.UTF-8', 'file system /srv', 'file system /', 'swap', 'repository more'],
-      ...['time server ntp.example.org', 'address 192.0.2.10/24'],
+      ...['timezone Etc/UTC', 'locale C.UTF-8', 'keyboard us', 'file system /srv', 'file system /', 'swap'],
+      ...['repository more', 'time server ntp.example.org', 'address 192.0.2.10/24'],
     ]);
     expect(elementsOf({ ...installed, base: 'disk.qcow2' })).toEqual([]);
     // The user's own answer file is held to what the recipe says beside it, but for the disk.
@@ -150,6 +154,7 @@ describe('makeChecks', () => {
     const own = { ...installed, answerFile: 'own.cfg' };
     expect(elementsOf(own)).toEqual(declared);
     expect(elementsOf({ ...own, timezone: 'Europe/Berlin' })).toEqual(['timezone Europe/Berlin', ...declared]);
+    expect(elementsOf({ ...own, keyboard: 'de' })).toEqual(['keyboard de', ...declared]);
   });
 
   it('expects of a path and of a sysctl what the last step says', () => {
@@ -167,7 +172,7 @@ describe('makeChecks', () => {
       distro: 'x',
       provision: [{ files: [{ path, content, mode: '0600', owner: `${userInfo().username}` }] }],
     });
-    const [check] = makeChecks(wanted, { ...context, sources: new Map() });
+    const [check] = makeChecks(wanted, context);
     const passes = (): boolean => {
       const [program = '', ...args] = check?.words ?? [];
       try {
@@ -202,12 +207,34 @@ describe('the check of a sysctl', () => {
       distro: 'x',
       provision: [{ sysctls: { 'net.ipv4.tcp_rmem': value } }],
     });
-    const [program = '', ...args] = makeChecks(wanted, { ...context, sources: new Map() })[0]?.words ?? [];
+    const [program = '', ...args] = makeChecks(wanted, context)[0]?.words ?? [];
     const check = () =>
       execFileSync(program, args, { env: { PATH: `${folder}:${process.env.PATH}` }, stdio: 'ignore' });
     try {
       if (passes) check();
       else expect(check).toThrow();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+describe('the check of a kernel argument', () => {
+  it.each([
+    ['console=ttyS1', true],
+    ['a=1', true],
+    ['nomodeset', true],
+    ['console=ttyS', false],
+    ['a', false],
+    ['a=10', false],
+    ['net.*', false],
+  ])('finds %s as a whole word or not at all', (argument, passes) => {
+    const folder = mkdtempSync(join(tmpdir(), 'kvmimg-cmdline-'));
+    writeFileSync(join(folder, 'cmdline'), 'BOOT_IMAGE=/vmlinuz net.x console=ttyS1 a=1 b=a=10 nomodeset\n');
+    const wanted = makeRecipe({ kernelArguments: [argument] });
+    const check = makeChecks(wanted, context).find(({ element }) => element === `kernel argument ${argument}`);
+    try {
+      expect(runCheck(check?.words ?? [], { moved: { '/proc/': `${folder}/` } }).passes).toBe(passes);
     } finally {
       rmSync(folder, { recursive: true });
     }

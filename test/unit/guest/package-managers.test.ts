@@ -1,5 +1,14 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -9,6 +18,7 @@ import { makePlan } from '../../../src/plan/make-plan.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
 import { makeInputs } from '../plan/plan-inputs.ts';
 import { publicKey } from '../public-key.ts';
+import { runCheck } from './run-check.ts';
 
 const oldRoot = `http://10.0.2.2:1111/${'a'.repeat(32)}`;
 const newRoot = `http://10.0.2.2:2222/${'b'.repeat(32)}`;
@@ -99,6 +109,28 @@ describe('apt', () => {
   });
 });
 
+describe('apt in a step', () => {
+  const [update, install] = packageManagers.debian.install(['jq']);
+  const wordsOf = (action: typeof update): readonly string[] => (action?.kind === 'command' ? action.words : []);
+
+  it('waits for another apt that is at work', () => {
+    for (const words of [wordsOf(update), wordsOf(install)])
+      expect(words.join(' ')).toContain(' -o DPkg::Lock::Timeout=120 ');
+  });
+
+  it('waits until nobody has the lock of the package index', () => {
+    const lock = 'var/lib/apt/lists/lock';
+    write(lock, '');
+    write('locks', `1: POSIX  ADVISORY  WRITE 7 fe:00:${statSync(join(root, lock)).ino} 0 EOF\n`);
+    const log = join(root, 'log');
+    writeFileSync(join(root, 'bin/sleep'), `#!/bin/sh\necho sleep >>${log}\n: >${root}/locks\n`, { mode: 0o755 });
+    writeFileSync(join(root, 'bin/apt-get'), `#!/bin/sh\necho "$@" | grep -o 'update$' >>${log}\n`, { mode: 0o755 });
+    const moved = { '/var/lib/': `${root}/var/lib/`, '/proc/locks': `${root}/locks` };
+    expect(runCheck(wordsOf(update), { moved, programs: join(root, 'bin') }).passes).toBe(true);
+    expect(read('log')).toBe('sleep\nupdate\n');
+  });
+});
+
 describe('dnf', () => {
   const own = '[baseos]\nmirrorlist=https://mirrors.example.org\nenabled=1\n';
 
@@ -132,5 +164,26 @@ describe('dnf', () => {
     expect(read('etc/yum.repos.d/kvmimg-mirror.repo')).toContain(
       'baseurl=http://mine.example.org/t/9/BaseOS/x86_64/os\n',
     );
+  });
+});
+
+describe('rpm', () => {
+  let bin: string;
+  beforeEach(() => {
+    bin = mkdtempSync(join(tmpdir(), 'kvmimg-rpm-'));
+  });
+  afterEach(() => rmSync(bin, { recursive: true }));
+
+  it.each([
+    ['a package with its version', 'kubelet-1.33.1', true],
+    ['a provide', 'MTA', true],
+    ['what is not there', 'kubelet-1.34.0', false],
+  ])('finds %s', (_, name, expected) => {
+    const rpm =
+      '#!/bin/sh\ncase "$*" in "-q --quiet kubelet-1.33.1" | "-q --quiet --whatprovides MTA") ;; *) exit 1 ;; esac\n';
+    writeFileSync(join(bin, 'rpm'), rpm, { mode: 0o755 });
+    const [program = '', ...args] = dnf.checkInstalled(name);
+    const { status } = spawnSync(program, args, { env: { PATH: `${bin}:${process.env.PATH}` } });
+    expect(status === 0).toBe(expected);
   });
 });

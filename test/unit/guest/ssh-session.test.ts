@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,19 +10,27 @@ import { Scope } from '../../../src/lifecycle/scope.ts';
 
 const never = new AbortController().signal;
 
+interface ConnectWait {
+  readonly limitMs: number;
+  readonly signal?: AbortSignal;
+  readonly check?: () => void;
+}
+
 describe('connectSsh', () => {
+  let root = '';
   let workDir = '';
   let scope = new Scope();
   beforeEach(async () => {
     workDir = await mkdtemp(join(tmpdir(), 'kvmimg-ssh-test-'));
     scope = new Scope();
+    root = workDir;
   });
   afterEach(async () => {
     await scope.close();
-    await rm(workDir, { recursive: true, force: true });
+    await rm(root, { recursive: true, force: true });
   });
 
-  const connect = async (port: number, wait: { limitMs: number; signal?: AbortSignal; check?: () => void }) => {
+  const connect = async (port: number, wait: ConnectWait) => {
     const { privateKeyPath, publicKey } = await makeSshKeyPair(workDir, 'key', never);
     const address = { port, user: 'kvmimg-build', privateKeyPath, hostPublicKey: publicKey };
     return connectSsh(address, { workDir, scope, signal: never, ...wait });
@@ -63,7 +71,38 @@ describe('connectSsh', () => {
 
   it('leaves no socket behind', async () => {
     await connect(9, { limitMs: 10 }).catch(() => {});
-    expect(await readdir(join(workDir, 'ssh'))).toEqual(['known_hosts']);
+    expect(await readdir(join(workDir, 'ssh'))).toEqual(['identity', 'known_hosts']);
+  });
+
+  it.each(['a b', 'a%qb', `it's "b"`, 'a\\b#c', '${HOME}', '~', `${'long/'.repeat(30)}end`, 'a\tb\nc'])(
+    'works in the folder %j',
+    async (name) => {
+      workDir = join(workDir, name);
+      await mkdir(workDir, { recursive: true });
+      const error = await connect(9, { limitMs: 1_000 }).catch((caught) => caught);
+      expect(error.evidence[0].lines[0]).toContain('Connection refused');
+    },
+  );
+
+  it('ends at once where the client is missing, or does not take its options', async () => {
+    const key = await makeSshKeyPair(workDir, 'key', never);
+    const address = { port: 9, user: 'a', privateKeyPath: key.privateKeyPath, hostPublicKey: key.publicKey };
+    const path = process.env.PATH;
+    scope.defer('the PATH', () => {
+      process.env.PATH = path;
+    });
+    process.env.PATH = join(workDir, 'bin');
+    const attempt = () => connectSsh(address, { workDir, scope, signal: never, limitMs: 60_000 });
+    await expect(attempt()).rejects.toMatchObject({ code: 'program-missing', message: expect.stringMatching(/ ssh /) });
+    await mkdir(join(workDir, 'bin'));
+    await writeFile(
+      join(workDir, 'bin/ssh'),
+      "#!/bin/sh\necho 'Bad configuration option: hostkeyalias' >&2\nexit 255\n",
+    );
+    await chmod(join(workDir, 'bin/ssh'), 0o755);
+    const error = await attempt().catch((caught) => caught);
+    expect(error).toMatchObject({ code: 'program-failed', message: 'ssh failed with exit code 255.' });
+    expect(error.evidence[1].lines).toEqual(['Bad configuration option: hostkeyalias']);
   });
 });
 

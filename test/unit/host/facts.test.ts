@@ -3,7 +3,13 @@ import { type HostFacts, readHostFacts } from '../../../src/host/facts.ts';
 import { readFolderFacts } from '../../../src/host/folder-facts.ts';
 import { readMemory } from '../../../src/host/memory.ts';
 import { parseOsRelease } from '../../../src/host/os-release.ts';
-import { findQemuSystem, findVersion, isVersionAtLeast, readVersion } from '../../../src/host/programs.ts';
+import {
+  checkPrograms,
+  findQemuSystem,
+  findVersion,
+  isVersionAtLeast,
+  readVersion,
+} from '../../../src/host/programs.ts';
 import { debian12, type FakeHost, makeFakeHost } from './fake-host.ts';
 
 let host: FakeHost;
@@ -65,6 +71,13 @@ describe('readMemory', () => {
 });
 
 describe('readFolderFacts', () => {
+  it.skipIf(process.platform !== 'linux')(
+    'knows file systems that hold no files, wherever root may write',
+    async () => {
+      expect((await readFolderFacts('/proc/x')).obstacle).toMatch(/^\/proc (may not be written|is on a file system)/);
+    },
+  );
+
   it('answers for a folder that is not there yet, by its nearest parent', async () => {
     const path = `${host.root}/a/b/c`;
     const { fileSystem, freeBytes } = await readFolderFacts(host.root);
@@ -108,6 +121,17 @@ describe('readHostFacts', () => {
     });
     const mac = await readHostFacts({ ...host.source, platform: 'darwin' });
     expect(mac.os).toMatchObject({ platform: 'darwin', id: 'macos' });
+  });
+});
+
+describe('checkPrograms', () => {
+  it('tells of the first that is missing', async () => {
+    await host.writeProgram('qemu-img', '');
+    await checkPrograms(['sh', 'qemu-img'], host.source.env);
+    await expect(checkPrograms(['sh', 'qemu-img', 'ssh'], host.source.env)).rejects.toMatchObject({
+      code: 'program-missing',
+      message: 'The program ssh is not installed, or not on the PATH.',
+    });
   });
 });
 

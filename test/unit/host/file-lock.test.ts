@@ -146,6 +146,17 @@ describe('withFileLock', () => {
     expect(await withFileLock(path, { signal, limitMs: 150 }, async () => 'mine')).toBe('mine');
   });
 
+  it('leaves the lock of another container with the same name of the host alone', async () => {
+    const elsewhere = { pid: 2 ** 22 + 1, startTime: 'x', hostName: hostname(), pidNamespace: 'pid:[1]' };
+    await writeFile(path, JSON.stringify({ ...elsewhere, token: '4'.repeat(16) }));
+    await expect(withFileLock(path, { signal, limitMs: 150 }, async () => {})).rejects.toMatchObject({
+      evidence: [{ title: 'Held by', lines: [`process ${2 ** 22 + 1} of another container`] }],
+    });
+    const before = Date.now() / 1000 - 25 * 3600;
+    await utimes(path, before, before);
+    expect(await withFileLock(path, { signal, limitMs: 150 }, async () => 'mine')).toBe('mine');
+  });
+
   it('stops waiting when aborted, and leaves no draft', async () => {
     const holder = startHolder();
     await readLine(holder);

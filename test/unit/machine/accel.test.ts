@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { HostSource } from '../../../src/host/facts.ts';
-import { type AccelQuestion, chooseAccel, findCachedAccel } from '../../../src/machine/accel/choose-accel.ts';
+import {
+  type AccelQuestion,
+  chooseAccel,
+  chooseAccelAnew,
+  describeDecision,
+  findCachedAccel,
+} from '../../../src/machine/accel/choose-accel.ts';
 import { probeAccel } from '../../../src/machine/accel/probe-accel.ts';
 
 const binary = new URL('../../../fixtures/bin/qemu-system-x86_64', import.meta.url).pathname;
@@ -137,7 +143,7 @@ describe('the cache of the decision', () => {
     ['another boot', () => boot('boot-2')],
     ['another device', () => chmod(join(host.root, 'dev/kvm'), 0o600)],
     ['a damaged file', () => writeFile(join(dir, 'cache/accel.json'), '{"version":1,"ke')],
-    ['a file of another version', () => writeFile(join(dir, 'cache/accel.json'), '{"version":2}')],
+    ['a file of another version', () => writeFile(join(dir, 'cache/accel.json'), '{"version":1}')],
   ])('asks again after %s', async (_title, change) => {
     await chooseAccel(question);
     await change();
@@ -157,6 +163,44 @@ describe('the cache of the decision', () => {
     vi.stubEnv('FAKE_QEMU_SCENARIO', 'installs');
     expect(await chooseAccel(question)).toMatchObject({ accel: 'tcg', fromCache: true });
     expect(await chooseAccel({ ...question, choice: 'kvm' })).toMatchObject({ accel: 'kvm', fromCache: false });
+  });
+
+  it.each([
+    ['believes a no for ten minutes', 'kvm-gives-up', 10, { accel: 'tcg', fromCache: true }],
+    ['asks again after that', 'kvm-gives-up', 11, { accel: 'kvm', fromCache: false }],
+    ['asks again when the clock was put back', 'kvm-gives-up', -60, { accel: 'kvm', fromCache: false }],
+    ['believes a yes until the host boots again', 'installs', 60 * 24 * 30, { accel: 'kvm', fromCache: true }],
+  ])('%s', async (_, scenario, minutes, decision) => {
+    vi.stubEnv('FAKE_QEMU_SCENARIO', scenario);
+    await chooseAccel(question);
+    vi.stubEnv('FAKE_QEMU_SCENARIO', 'installs');
+    const path = join(dir, 'cache/accel.json');
+    const cache = JSON.parse(await readFile(path, 'utf8'));
+    // Some seconds less than the minutes: the test takes time, too.
+    await writeFile(path, JSON.stringify({ ...cache, foundAtMs: cache.foundAtMs - minutes * 60_000 + 30_000 }));
+    expect(await chooseAccel(question)).toMatchObject(decision);
+  });
+
+  it('is what doctor has found, whatever was known before', async () => {
+    vi.stubEnv('FAKE_QEMU_SCENARIO', 'kvm-gives-up');
+    expect(await chooseAccel(question)).toMatchObject({ accel: 'tcg' });
+    vi.stubEnv('FAKE_QEMU_SCENARIO', 'installs');
+    expect(await chooseAccelAnew(question)).toMatchObject({ accel: 'kvm', fromCache: false });
+    expect(await chooseAccel(question)).toMatchObject({ accel: 'kvm', fromCache: true });
+    expect(await countProbes()).toBe(2);
+    await rm(join(host.root, 'dev/kvm'));
+    expect(await chooseAccelAnew(question)).toMatchObject({ accel: 'tcg', reason: '/dev/kvm is missing' });
+  });
+
+  it('is told of as such where it says no, with the way to ask again', async () => {
+    vi.stubEnv('FAKE_QEMU_SCENARIO', 'kvm-refuses');
+    const reason = 'QEMU could not initialise KVM: failed to set MSR 0x10a to 0x0';
+    expect(describeDecision(await chooseAccel(question))).toBe(`tcg (${reason})`);
+    const again = '; found earlier, `kvmimg doctor` tries again';
+    expect(describeDecision(await chooseAccel(question))).toBe(`tcg (${reason}${again})`);
+    vi.stubEnv('FAKE_QEMU_SCENARIO', 'installs');
+    await chooseAccelAnew(question);
+    expect(describeDecision(await chooseAccel(question))).toBe('kvm (a KVM guest answered from 64-bit mode)');
   });
 
   it('is one whole file', async () => {

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { findFault, makeMachineExit } from '../../../src/machine/machine-exit.ts';
+import { exitFailure } from '../../../src/machine/machine-watch.ts';
 
 const clean = { exitCode: 0, signal: undefined, lastLines: [] };
 const full = findFault({ event: 'BLOCK_IO_ERROR', data: { nospace: true, operation: 'write', reason: 'No space' } });
+const unreadable = findFault({ event: 'BLOCK_IO_ERROR', data: { operation: 'read', reason: 'Input/output error' } });
 
 describe('makeMachineExit', () => {
   it.each([
@@ -16,11 +18,25 @@ describe('makeMachineExit', () => {
     ['an error', { ...clean, exitCode: 1 }, undefined, undefined, 'crashed'],
     ['an end that nobody explains', clean, undefined, undefined, 'crashed'],
     ['a reason that a newer QEMU may have', clean, undefined, 'host-whim', 'crashed'],
-    ['a full disk, after which kvmimg ended it', clean, full, 'host-qmp-quit', 'disk-error'],
+    ['a full disk, after which kvmimg ended it', clean, full, 'host-qmp-quit', 'no-space'],
+    ['a disk that cannot be read', clean, unreadable, 'host-qmp-quit', 'disk-error'],
   ] as const)('%s', (_title, exit, fault, reason, kind) => {
     const result = makeMachineExit(exit, fault, reason);
     expect(result.kind).toBe(kind);
     expect(result.description).toMatch(/^[A-Zk].*\.$/);
+  });
+});
+
+describe('exitFailure', () => {
+  it.each([
+    ['the disk of the host is full', full, 'no-space', 'Free space'],
+    ['the disk of the host fails', unreadable, 'disk-error', 'dmesg'],
+    ['the guest resets', undefined, 'machine-exit', undefined],
+  ])('tells that %s, and what to do', (_, fault, code, hint) => {
+    const failure = exitFailure(makeMachineExit(clean, fault, 'guest-reset'));
+    expect(failure.code).toBe(code);
+    if (hint === undefined) expect(failure.hint).toBeUndefined();
+    else expect(failure.hint).toContain(hint);
   });
 });
 

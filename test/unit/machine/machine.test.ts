@@ -127,7 +127,7 @@ describe('startMachine', () => {
   it.each([
     ['reboots', 'guest-reset'],
     ['panics-by-device', 'guest-panic'],
-    ['disk-full', 'disk-error'],
+    ['disk-full', 'no-space'],
     ['killed', 'killed'],
     ['crashes', 'crashed'],
     [{ install: [{ exit: { code: 1, words: 'out of luck' } }] }, 'crashed'],

@@ -1,14 +1,21 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sha256Of } from '../../../src/media/digest.ts';
 import { type MirrorCache, type MirrorCacheOptions, openMirrorCache } from '../../../src/media/mirror-cache.ts';
-import { dataTarXz } from './deb-fixture.ts';
+import { openMirrorEntries } from '../../../src/media/mirror-entries.ts';
+import { joinUrl } from '../../../src/media/url.ts';
+import { dataTarXz, makeAr } from './deb-fixture.ts';
 import type { FakeFile, FakeMirror } from './fake-mirror.ts';
 import { listCache, type MediaFixture, makeDeadUrl, makeMediaFixture } from './media-fixture.ts';
 
 const poolPath = 'pool/main/p/pkg/pkg_1.0+b1_amd64.deb';
-const body = Buffer.alloc(50_000, 'package ');
+const makePackage = (text: string) =>
+  makeAr([
+    ['debian-binary', Buffer.from('2.0\n')],
+    ['data.tar', Buffer.alloc(49_868, text)],
+  ]);
+const body = makePackage('package ');
 
 let fixture: MediaFixture;
 let failures: string[];
@@ -58,7 +65,7 @@ async function startSuite(pool: Partial<FakeFile> = {}, compress = gzipSync): Pr
 
 const indexPath = 'dists/trixie/main/binary-amd64/Packages.gz';
 
-/** The stanza of `poolPath` and `body`, as xz wrote it; Node itself cannot. */
+/** A stanza of `poolPath` and some other body of 50,000 bytes, as xz wrote it; Node itself cannot. */
 const packagesXz = Buffer.from(
   '/Td6WFoAAATm1rRGAgAhARwAAAAQz1jM4ACQAIZdACgYSGbb2jCF/hbsyofhFPrL1dWPWF8SbepSHul8XtdAtUqXgjAUa3iVB5EI' +
     'UugYSnxOXQrk3FuVgOV+bDpyF0vwztNLvYV1NZKh0SLmZ7soiH8vRmvmeY2w9Qx9tvceXpnErDblWgrtQIs2TMw/mmfdDQVgxlxP' +
@@ -67,9 +74,11 @@ const packagesXz = Buffer.from(
 );
 
 describe('package files', () => {
-  it('are fetched once and never asked for again', async () => {
+  it('that an index names are fetched once and never asked for again', async () => {
     const mirror = await startSuite();
     const first = openCache(mirror);
+    await get(first, indexPath);
+    mirror.requests.length = 0;
     expect(await get(first, poolPath)).toEqual([200, body.toString()]);
     expect(await get(first, poolPath)).toEqual([200, body.toString()]);
     const second = openCache(mirror);
@@ -232,13 +241,13 @@ describe('indices', () => {
     ['gz', 'Packages.gz', (text: string) => gzipSync(text)],
     ['xz', 'Packages.xz', () => packagesXz],
   ])('teach the digests of packages (%s)', async (_, name, compress) => {
-    const mirror = await startSuite({ body: Buffer.alloc(body.length) });
+    const mirror = await startSuite({ body: makePackage('other ') });
     const text = `Package: pkg\nFilename: ${poolPath}\nSize: ${body.length}\nSHA256: ${sha256Of(body)}\n`;
     const plainPath = `dists/trixie/main/binary-all/${name}`;
     mirror.files.set(plainPath, { body: compress(text) });
     const cache = openCache(mirror);
     await get(cache, plainPath);
-    expect((await get(cache, poolPath))[0]).toBe(502);
+    expect((await get(cache, poolPath))[1]).toContain("not what the mirror's index says");
   });
 
   it('that cannot be read teach nothing', async () => {
@@ -247,6 +256,135 @@ describe('indices', () => {
     const cache = openCache(mirror);
     await get(cache, 'dists/trixie/main/binary-all/Packages.xz');
     expect((await get(cache, poolPath))[0]).toBe(200);
+  });
+});
+
+describe('a build that has its indices from an earlier one', () => {
+  const release = 'dists/trixie/InRelease';
+  const page = Buffer.from('<html>Please log in.</html>');
+
+  /** What an install leaves in the cache: the indices alone, and the mirror's headers of them. */
+  async function startKnownSuite(pool: Partial<FakeFile> = {}): Promise<FakeMirror> {
+    const mirror = await startSuite(pool);
+    for (const file of mirror.files.values()) file.headers = { etag: `"${sha256Of(file.body)}"` };
+    const install = openCache(mirror);
+    for (const path of [release, indexPath]) await get(install, path);
+    mirror.requests.length = 0;
+    return mirror;
+  }
+
+  it.each<[string, Uint8Array]>([
+    ['a page of a proxy', page],
+    ['a file without its end', body.subarray(0, 40_000)],
+    ['another package of the same length', makePackage('other ')],
+  ])('neither serves nor keeps %s', async (_, wrong) => {
+    const mirror = await startKnownSuite({ body: wrong });
+    const before = await listCache(fixture.cacheDir);
+    const cache = openCache(mirror);
+    expect((await get(cache, release))[0]).toBe(200);
+    expect((await get(cache, poolPath))[0]).toBe(502);
+    expect(failures).toHaveLength(1);
+    expect(await listCache(fixture.cacheDir)).toEqual(before);
+    expect(mirror.requests.filter(({ path }) => path === indexPath)).toEqual([]);
+  });
+
+  it('serves what the index wants, and asks for no index but the Release', async () => {
+    const mirror = await startKnownSuite();
+    const cache = openCache(mirror);
+    await get(cache, release);
+    expect(await get(cache, poolPath)).toEqual([200, body.toString()]);
+    expect(mirror.requests.map(({ path }) => path)).toEqual([release, poolPath]);
+  });
+
+  it('never asks again for what an index has vouched for, even where it knows no index', async () => {
+    const mirror = await startKnownSuite();
+    const provision = openCache(mirror);
+    await get(provision, release);
+    await get(provision, poolPath);
+    mirror.requests.length = 0;
+    expect(await get(openCache(mirror), poolPath)).toEqual([200, body.toString()]);
+    expect(mirror.requests).toEqual([]);
+  });
+
+  it('fetches anew what an index contradicts, and does not serve it again without one', async () => {
+    const mirror = await startKnownSuite({ body: makePackage('other ') });
+    expect((await get(openCache(mirror), poolPath))[0]).toBe(200);
+    const cache = openCache(mirror);
+    await get(cache, release);
+    expect((await get(cache, poolPath))[0]).toBe(502);
+    expect((await get(openCache(mirror, { offline: true }), poolPath))[0]).toBe(502);
+    mirror.files.set(poolPath, { body });
+    expect(await get(cache, poolPath)).toEqual([200, body.toString()]);
+  });
+
+  it('learns of two suites with one Release', async () => {
+    const mirror = await startKnownSuite();
+    const text = Buffer.from(mirror.files.get(release)?.body ?? '');
+    mirror.files.set('dists/stable/InRelease', { body: text });
+    const stableIndex = indexPath.replace('trixie', 'stable');
+    mirror.files.set(stableIndex, { body: page });
+    const cache = openCache(mirror);
+    await get(cache, release);
+    await get(cache, 'dists/stable/InRelease');
+    mirror.requests.length = 0;
+    expect((await get(cache, stableIndex))[0]).toBe(200);
+    expect(mirror.requests).toEqual([]);
+  });
+});
+
+describe('packages that no index has named', () => {
+  it.each<[string, string, Uint8Array]>([
+    ['a page in place of a .deb', poolPath, Buffer.from('<html>')],
+    ['a .deb without its end', poolPath, body.subarray(0, 40_000)],
+    ['a .deb without its data', poolPath, body.subarray(0, 72)],
+    ['a page in place of a .udeb', 'pool/a.udeb', Buffer.from('<html>')],
+    ['a page in place of an .rpm', 'Packages/a.rpm', Buffer.from('<html>')],
+  ])('are refused: %s', async (_, path, wrong) => {
+    const mirror = await fixture.startMirror({ [path]: wrong });
+    const [status, text] = await get(openCache(mirror), path);
+    expect([status, text]).toEqual([502, expect.stringContaining('what came is no package')]);
+    expect(await listCache(fixture.cacheDir)).toEqual([]);
+    expect(failures).toHaveLength(1);
+  });
+
+  it.each([
+    [poolPath, body],
+    ['Packages/a.rpm', Buffer.from('edabeedb0300', 'hex')],
+    ['pool/main/p/pkg/pkg_1.0.tar.xz', Buffer.from('source')],
+  ])('are asked for again once a build: %s', async (path, content) => {
+    const mirror = await fixture.startMirror({ [path]: { body: content, headers: { etag: '"v1"' } } });
+    for (const cache of [openCache(mirror), openCache(mirror)]) {
+      for (const _ of [1, 2]) expect(await get(cache, path)).toEqual([200, content.toString('latin1')]);
+    }
+    expect(mirror.requests.map(({ headers }) => headers['if-none-match'])).toEqual([undefined, '"v1"']);
+  });
+
+  it('are not served where an older kvmimg has kept a page in their place', async () => {
+    const page = Buffer.from('<html>');
+    const mirror = await fixture.startMirror({ [poolPath]: body });
+    await mkdir(`${fixture.cacheDir}/media`, { recursive: true });
+    await writeFile(`${fixture.cacheDir}/media/${sha256Of(page)}`, page);
+    const url = joinUrl(mirror.url, poolPath);
+    const entry = { url, sha256: sha256Of(page), sizeBytes: page.length, verified: false };
+    await openMirrorEntries(fixture.cacheDir).save(entry);
+    expect((await get(openCache(mirror, { offline: true }), poolPath))[0]).toBe(502);
+    expect(await get(openCache(mirror), poolPath)).toEqual([200, body.toString()]);
+  });
+});
+
+describe('a repository without suites', () => {
+  it('is asked without the dot, and its index teaches digests', async () => {
+    const index = `Package: pkg\nFilename: ./pkg.deb\nSize: ${body.length}\nSHA256: ${sha256Of(body)}\n`;
+    const release = `SHA256:\n ${sha256Of(index)} ${index.length} Packages\n`;
+    const mirror = await fixture.startMirror({
+      InRelease: release,
+      Packages: index,
+      'pkg.deb': makePackage('other '),
+    });
+    const cache = openCache(mirror);
+    expect(await get(cache, './InRelease')).toEqual([200, release]);
+    expect(await get(cache, './Packages')).toEqual([200, index]);
+    expect((await get(cache, './pkg.deb'))[1]).toContain("not what the mirror's index says");
   });
 });
 
@@ -266,7 +404,7 @@ describe('failures', () => {
     expect(failures).toEqual([]);
   });
 
-  it.each(['', 'dists/', '../secret', 'dists/../../x', 'pool//x', './x'])('never ask for %j', async (path) => {
+  it.each(['', 'dists/', '../secret', 'dists/../../x', 'pool//x', './'])('never ask for %j', async (path) => {
     const mirror = await fixture.startMirror();
     expect((await get(openCache(mirror), path))[0]).toBe(404);
     expect(mirror.requests).toEqual([]);

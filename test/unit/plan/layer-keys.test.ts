@@ -69,6 +69,7 @@ const decisions: Readonly<Record<keyof Recipe, readonly [unknown, readonly strin
   ],
   expires: ['1h', []],
   limits: [{ ssh: '1h' }, []],
+  ovf: [{ controller: 'lsilogic', diskEnableUuid: false, osType: 'debian12_64Guest' }, ['export ova']],
   formats: [['raw'], ['export qcow2', 'export vmdk', 'export ova', 'export raw']],
 };
 
@@ -92,6 +93,11 @@ describe('layer keys', () => {
     ['no steps', [], fromSteps],
   ])('change with %s as they must', (_, provision, expected) => {
     expect(changedLayers(keysOf(), keysOf({ provision })).sort()).toEqual([...expected].sort());
+  });
+
+  it('change with the hardware version where a file tells it', () => {
+    const version = (hardwareVersion: number) => keysOf({ ovf: { hardwareVersion } });
+    expect(changedLayers(keysOf(), version(17))).toEqual(['export vmdk', 'export ova']);
   });
 
   it('change with the content of a source file, not with its place', () => {

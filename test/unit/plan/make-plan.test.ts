@@ -175,6 +175,16 @@ describe('problems of a plan', () => {
       { facts: { existingOutputs: ['/out/a.ova', '/out/a.raw'] } },
       ['/out/a.ova: exists already', '/out/a.raw: exists already'],
     ],
+    [
+      'an output that is a folder, which nothing replaces',
+      { facts: { existingOutputs: ['/out/a.ova'], blockedOutputs: ['/out/a.ova'] }, options: { force: true } },
+      ['/out/a.ova: is there, and is no file to replace'],
+    ],
+    [
+      'an output that is a folder once',
+      { facts: { existingOutputs: ['/out/a.ova'], blockedOutputs: ['/out/a.ova'] } },
+      ['/out/a.ova: is there, and is no file to replace'],
+    ],
   ];
   it.each(cases)('tell of %s', (_, changes, expected) => {
     expect(problemsOf(makeInputs(changes))).toEqual(expected);

@@ -77,6 +77,7 @@ export function makeInputs(changes: {
       cache: { ...folder, path: '/cache', fileSystem: 2 },
       existingOutputs: [],
       manifestExists: false,
+      blockedOutputs: [],
       delivered: [],
       missingMediaDirs: [],
       templates: { 'late.sh': 'f'.repeat(64) },

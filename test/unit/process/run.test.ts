@@ -1,8 +1,10 @@
-import { readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { compileSources } from '../../../fixtures/compile.ts';
 import { InterruptedError } from '../../../src/errors.ts';
+import { endWithParent } from '../../../src/process/parent-death.ts';
 import { quoteCommand } from '../../../src/process/quote-command.ts';
 import { run, runOnOwnStreams } from '../../../src/process/run.ts';
 import { start } from '../../../src/process/start.ts';
@@ -20,7 +22,15 @@ describe('run', () => {
   });
 
   it('runs with a language whose messages we know', async () => {
-    expect((await run(...sh('echo $LANG'), { env: { OTHER: '1' } })).stdout).toBe('C.UTF-8\n');
+    const languages = 'echo $LANG; echo "$LC_ALL"; echo "$LANGUAGE"';
+    vi.stubEnv('LC_ALL', 'de_DE.UTF-8');
+    vi.stubEnv('LANGUAGE', 'de');
+    try {
+      expect((await run(...sh(languages), { env: { OTHER: '1' } })).stdout).toBe('C.UTF-8\nC.UTF-8\n\n');
+      expect((await (await start(...sh(languages))).exited).lastLines).toEqual(['C.UTF-8', 'C.UTF-8', '']);
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 
   it('fails with the command and the last lines of a program that fails', async () => {
@@ -76,6 +86,39 @@ describe('run', () => {
     await run(...sh('echo one; echo two'), { onLine: (line) => lines.push(line) });
     expect(lines).toEqual(['one', 'two']);
   });
+
+  it('fails where it cannot keep the whole output of a program', async () => {
+    const error = await run(...sh('yes "$(printf %099d 7)" | head -c 70000000')).catch((caught) => caught);
+    expect(error).toMatchObject({ code: 'program-output', message: 'sh wrote more than 64 MiB.' });
+    expect(error.evidence[1].lines).toContain(`${'0'.repeat(98)}7`);
+  }, 60_000);
+
+  it('lets a program whose lines are told write any amount, and keeps the last of them', async () => {
+    let count = 0;
+    const onLine = (): void => {
+      count += 1;
+    };
+    const result = await run(...sh('yes "$(printf %099d 7)" | head -c 70000000; echo last; echo error >&2; exit 3'), {
+      ...{ onLine, okExitCodes: [3] },
+    });
+    expect(result).toMatchObject({ stderr: 'error', exitCode: 3 });
+    expect(result.stdout.split('\n')).toHaveLength(50);
+    expect(result.stdout).toMatch(/\n0+7\nlast$/);
+    expect(count).toBe(700_002);
+    const failure = run(...sh('echo why; exit 1'), { onLine });
+    await expect(failure).rejects.toMatchObject({ evidence: [{}, { lines: ['why'] }] });
+  }, 60_000);
+
+  it('tells a line without an end in pieces', async () => {
+    const lengths: number[] = [];
+    await run(...sh('head -c 1000000 /dev/zero'), { onLine: (line) => lengths.push(line.length) });
+    expect(Math.max(...lengths)).toBeLessThanOrEqual(2 * 64 * 1024);
+    expect(lengths.reduce((sum, length) => sum + length)).toBe(1_000_000);
+  });
+
+  it('does not take a working folder that is gone for a missing program', async () => {
+    await expect(run('true', [], { cwd: '/kvmimg-no-such-folder' })).rejects.toMatchObject({ code: 'program-failed' });
+  });
 });
 
 describe('runOnOwnStreams', () => {
@@ -123,6 +166,28 @@ describe('start', () => {
     // Gone, or dead and not yet collected by its new parent.
     const stat = await readFile(`/proc/${lastLines[0]}/stat`, 'utf8').catch(() => '(sleep) Z');
     expect(stat).toContain(') Z');
+  });
+});
+
+describe('endWithParent', () => {
+  let folder = '';
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'kvmimg-test-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  it.each([
+    ['knows the option', 'exit 0', true],
+    ['does not', 'exit 1', false],
+  ])('uses a setpriv that %s only so', async (_, script, isUsed) => {
+    const tool = join(folder, 'setpriv');
+    await writeFile(tool, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    const wrapped = [tool, ['--pdeathsig', 'KILL', '--', 'p', 'a']];
+    expect(endWithParent('p', ['a'], tool)).toEqual(isUsed ? wrapped : ['p', ['a']]);
+  });
+
+  it('leaves it away where there is none', () => {
+    expect(endWithParent('p', ['a'], join(folder, 'none'))).toEqual(['p', ['a']]);
   });
 });
 

@@ -63,6 +63,14 @@ describe('startPlainProgress', () => {
     ]);
   });
 
+  it.each<[string, readonly string[], ProgressEvent]>([
+    ['has gone well', ['[01:00] built in 1 min 0 s'], { type: 'build-finished', outcome: 'built', seconds: 60 }],
+    // The command itself tells it, as text of many lines.
+    ['has failed', [''], { type: 'build-finished', outcome: 'failed', seconds: 60, message: 'The disk is full.' }],
+  ])('writes the end of a single build only where that %s', (_, lines, event) => {
+    expect(show(startPlainProgress, false, [[60, event]])).toEqual(lines);
+  });
+
   it('writes debug lines where they are wanted', () => {
     expect(show(startPlainProgress, true)).toContain('[00:10] debug: qemu-system-x86_64 ...');
   });

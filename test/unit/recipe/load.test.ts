@@ -94,7 +94,7 @@ provision:
       '--set memory: must be path=value (Such as --set disk.size=20GiB)',
       'node.yaml:2:7 arch: must be one of amd64, arm64, not "x86"',
       '--set cpus: must be a number, not "many"',
-      'node.yaml:4:3 disk.sise: is not a setting (Did you mean size?)',
+      'node.yaml:4:3 disk.sise: is not a setting (Did you mean disk.size?)',
       'node.yaml:5:10 hostname: has no value',
       'node.yaml:9:27 users[1].sshKeys[0]: must be an SSH public key, not "rubbish"',
       'node.yaml:12:14 provision[0].timeout: must be a duration such as 90s, 10m or 2h, not "soon"',
@@ -201,8 +201,8 @@ provision:
   });
 
   it.each([
-    ['disk={sise: 5GiB}', '--set disk.sise: is not a setting (Did you mean size?)'],
-    ['users=[{nam: x}]', '--set users[0].nam: is not a setting (Did you mean name?)'],
+    ['disk={sise: 5GiB}', '--set disk.sise: is not a setting (Did you mean disk.size?)'],
+    ['users=[{nam: x}]', '--set users[0].nam: is not a setting (Did you mean users[0].name?)'],
     ['network={address: 192.0.2.10/24, gateway: 192.0.2.1, dns: []}', '--set network.dns: is not a setting'],
     ['matrix={cpus: [1, many]}', '--set matrix.cpus[1]: must be a number, not "many"'],
     ['name=!foo bar', '--set name: is not YAML: Unresolved tag: !foo'],

@@ -20,6 +20,8 @@ describe('findPathObstacle', () => {
     ...['/etc/udev/rules.d/70-persistent-net.rules', '/etc/apt/sources.list.d/ubuntu.sources', '/tmp/a/b'],
     ...['/etc/apt/sources.list.d/debian.sources', '/etc/cloud/cloud.cfg.d/99-installer.cfg', '/var/tmp/x'],
     ...['/etc/apt/apt.conf.d/10-kvmimg', '/etc/sudoers.d/kvmimg-build', '/home/ops/.bash_history'],
+    ...['/root/.zsh_history', '/home/ops/.python_history', '/home/ops/.local/state/lesshst', '/root/.viminfo'],
+    ...['/etc/netplan/00-installer-config.yaml', '/var/log/mine.zst', '/var/log/mine/a.xz', '/var/log/a-20261123'],
     ...['/var/log/mine.log', '/var/log/mine/a.gz', '/var/log/a.1', '/var/log/syslog', '/var/backups/a'],
   ])('refuses %s, which the seal writes or removes', (path) => {
     expect(findPathObstacle(path, 'text')?.message).toMatch(/is written or removed when the image is sealed$/);
@@ -30,6 +32,7 @@ describe('findPathObstacle', () => {
       '/etc/motd',
       '/etc/network/interfaces.d/eth1',
       '/etc/netplan/60-mine.yaml',
+      '/etc/netplan/01-netcfg.yaml',
       '/etc/systemd/network/20-mine.network',
     ],
     ...['/etc/apt/sources.list.d/mine.sources', '/etc/apt/apt.conf.d/90-mine', '/etc/cloud/cloud.cfg.d/90-mine.cfg'],

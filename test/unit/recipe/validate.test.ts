@@ -20,7 +20,7 @@ describe('the network of a recipe', () => {
     [
       'a setting that is mistyped',
       { address: '192.0.2.10/24', gatway: '192.0.2.1' },
-      ['network.gateway: is required', 'network.gatway: is not a setting (Did you mean gateway?)'],
+      ['network.gateway: is required', 'network.gatway: is not a setting (Did you mean network.gateway?)'],
     ],
     [
       'a setting that it does not have',
@@ -121,6 +121,31 @@ describe('time', () => {
   });
 });
 
+describe('the machine of an OVA', () => {
+  const versionWanted = 'ovf.hardwareVersion: must be a whole number from 13 to 99';
+  it.each([
+    [{ hardwareVersion: 12 }, [`${versionWanted}, not 12`]],
+    [{ hardwareVersion: 150 }, [`${versionWanted}, not 150`]],
+    [{ hardwareVersion: 'vmx-17' }, [`${versionWanted}, not "vmx-17"`]],
+    [
+      { controller: 'lsilogc' },
+      [expect.stringMatching(/^ovf.controller: must be one of pvscsi, lsilogic, .*lsilogic/)],
+    ],
+    [{ diskEnableUuid: 'TRUE' }, ['ovf.diskEnableUuid: must be true or false, not "TRUE"']],
+    [{ osType: 'debian12-64' }, ['ovf.osType: must be a VMware guest id such as debian12_64Guest, not "debian12-64"']],
+    [{ ostype: 'debian12_64Guest' }, [expect.stringMatching(/^ovf.ostype: is not a setting \(Did you mean .*osType/)]],
+  ])('cannot have %j', (ovf, expected) => {
+    expect(issuesOf({ ovf })).toEqual(expected);
+  });
+
+  it('has the disk that vSphere wants where nothing is said', () => {
+    expect(recipeSchema.parse({ distro: 'debian-13' }).ovf).toEqual({ controller: 'pvscsi', diskEnableUuid: true });
+    expect(issuesOf({ ovf: { hardwareVersion: 13, osType: 'vmwarePhoton64Guest', diskEnableUuid: false } })).toEqual(
+      [],
+    );
+  });
+});
+
 describe('users', () => {
   const user = (name: string) => ({ users: [{ name, sshKeys: [exampleKey] }] });
 
@@ -213,5 +238,105 @@ describe('a setting that is there without a value, or not at all', () => {
     [{ expires: { days: 3 } }, 'expires: must be never or a duration such as 12h or 7d, not settings'],
   ])('is told as such: %j', (settings, expected) => {
     expect(issuesOf(settings)).toEqual([expected]);
+  });
+});
+
+describe('a value of someone who does not know the setting yet', () => {
+  const sizeError = 'must be a size such as 8GiB';
+  it.each<[object, string[]]>([
+    [
+      { users: [{ name: 'ops', sshKeys: ['~/.ssh/id_ed25519.pub'] }] },
+      ['users[0].sshKeys[0]: must be an SSH public key, not "~/.ssh/id_ed25519.pub" (Paste the content of the file.)'],
+    ],
+    [
+      { users: [{ name: 'ops', sshKeys: [exampleKey], password: 'x' }] },
+      ['users[0].password: is not a setting (Nobody has a password: users log in by sshKeys.)'],
+    ],
+    [
+      { provision: [{ scripts: ['harden.sh'] }] },
+      [
+        'provision[0].scripts[0]: must be settings (`name: value`), not "harden.sh" (Such as { source: harden.sh } or { run: … })',
+      ],
+    ],
+    [
+      { provision: [{ shell: 'true' }] },
+      ['provision[0].shell: is not a setting (Did you mean scripts: [{ run: … }]?)'],
+    ],
+    [
+      { provision: [{ shell: 'true', packages: ['jq'], files: [{ path: '/etc/x', content: 'x' }] }] },
+      [
+        'provision[0].shell: is not a setting (Did you mean scripts: [{ run: … }]?)',
+        'provision[0]: must have exactly one of packages, files, sysctls, services, scripts',
+      ],
+    ],
+    [
+      { provision: [{ files: [{ path: '/etc/x', contnet: 'x' }] }] },
+      ['provision[0].files[0].contnet: is not a setting (Did you mean provision[0].files[0].content?)'],
+    ],
+    [
+      { disk: { layout: 'lvm', volumes: [{ path: '/', size: '1GiB' }] } },
+      [
+        'disk.volumes[0].path: must be an absolute path of a file, not "/" (/ has what the volumes leave; disk.size says how much.)',
+      ],
+    ],
+    [{ disk: { swap: 0 } }, [`disk.swap: ${sizeError}, not 0 (Leave it out for no swap.)`]],
+    [{ disk: { size: 20 } }, ['disk.size: must be at least 1 MiB, not 20 (20 is bytes; write 20GiB.)']],
+    [{ memory: 2 }, ['memory: must be at least 1 MiB, not 2 (2 is bytes; write 2GiB.)']],
+    [{ memory: '2' }, ['memory: must be at least 1 MiB, not "2" (2 is bytes; write 2GiB.)']],
+    [{ memory: 'much' }, [`memory: ${sizeError}, not "much"`]],
+    [
+      { proxy: 'http://user:pw@proxy.example.org:3128' },
+      [
+        'proxy: must be a plain http:// or https:// URL, with no user name, password or query, not "http://user:pw@proxy.example.org:3128" (Put one with a password into the variables http_proxy and https_proxy.)',
+      ],
+    ],
+    [
+      { hostname: 'a.example.org' },
+      [
+        'hostname: must be a host name: a-z, 0-9 and -, at most 63 characters, not "a.example.org" (Say it without a domain; first-boot data gives that.)',
+      ],
+    ],
+    [
+      { packages: ['kubelet=1.33.1-1.1'] },
+      [
+        'packages[0]: must be a package name, not "kubelet=1.33.1-1.1" (To choose a version, install it in a script, or name a repository that has only that one.)',
+      ],
+    ],
+    [{ formats: 'raw' }, ['formats: must be a list, not "raw" (Write [raw].)']],
+    [{ users: 'ops' }, ['users: must be a list, not "ops"']],
+    [
+      { installer: { iso: 'https://example.org/a.iso' } },
+      [
+        'installer.iso: must have the sha256 of an ISO that is fetched by URL (Add installer.sha256, or --set installer.sha256=…)',
+      ],
+    ],
+  ])('is told with what to do: %j', (settings, expected) => {
+    expect(issuesOf(settings)).toEqual(expected);
+  });
+});
+
+describe('the suite of a repository', () => {
+  const suiteOf = (suite: string) => {
+    const checked = validateRecipe({
+      distro: 'debian-13',
+      repositories: [{ name: 'more', url: 'https://repo.example.org/apt', suite, keySource: 'key.asc' }],
+    });
+    return 'recipe' in checked ? checked.recipe.repositories[0]?.suite : checked.issues[0]?.message;
+  };
+
+  it.each([
+    ['./', '/'],
+    ['/', '/'],
+    ['./x/', 'x/'],
+    ['/x/', 'x/'],
+    ['x/', 'x/'],
+    ['stable', 'stable'],
+    ['trixie/updates', 'trixie/updates'],
+  ])('%s is asked for as %s, for a mirror has nothing at /./ and //', (suite, expected) => {
+    expect(suiteOf(suite)).toBe(expected);
+  });
+
+  it.each(['.', '..', '../', 'a/../b', 'a/./b/', 'a//b', '//', ''])('cannot be %j', (suite) => {
+    expect(suiteOf(suite)).toContain('must be the suite of an apt repository');
   });
 });
