@@ -46,6 +46,7 @@ rm -f $target/etc/apt/sources.list $target/etc/apt/sources.list.curtin* $target/
   $target/etc/apt/trusted.gpg.d/kvmimg-* $target/etc/apt/apt.conf.d/*curtin*
 cat >$target/etc/apt/apt.conf.d/00kvmimg-build <<'END'
 Acquire::Languages "none";
+Acquire::http::Timeout "900";
 APT::Install-Recommends "false";
 Dpkg::Use-Pty "false";
 Dpkg::Options { "--force-confdef"; "--force-confold"; };

@@ -107,10 +107,11 @@ class GuestOfChain {
     return explainedBy(this.#run, watched, `the guest to finish ${title}`, async () => {
       const inputs = { recipe, packages, sources: await loadSources(this.#run.plan, part) };
       const { signal } = watched;
-      await letBeSilent(this.#run, watched, () =>
-        provisionPart(guest, { part, title }, inputs, { signal, onActivity: tell }),
-      );
-      return { folder: await boot.checkpoint({ key, id: place.id }), facts: {} };
+      const folder = await letBeSilent(this.#run, watched, async () => {
+        await provisionPart(guest, { part, title }, inputs, { signal, onActivity: tell });
+        return boot.checkpoint({ key, id: place.id });
+      });
+      return { folder, facts: {} };
     });
   }
 

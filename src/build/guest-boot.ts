@@ -14,6 +14,9 @@ import { keptOnFailure } from './held-machine.ts';
 import { makeProvisionMachine } from './machine-specs.ts';
 import type { Tell } from './phase-clock.ts';
 
+/** What a step has written goes to the host's disk now, which may be slow. */
+const syncLimitMs = 15 * 60_000;
+
 /** A running overlay of a layer, entered by SSH. What is done in it becomes further layers. */
 export interface GuestBoot {
   readonly guest: SshSession;
@@ -90,7 +93,7 @@ async function boot(run: BuildRun, { parent, keys, scope, tell }: BootParts): Pr
     folder: () => folder,
     checkpoint: async (layer) => {
       const done = folder;
-      await guest.runAsRoot(['sync'], { signal: watched.signal });
+      await guest.runAsRoot(['sync'], { signal: watched.signal, timeoutMs: syncLimitMs });
       folder = await addOverlay(run, layer, { sizeBytes, comesLater: true });
       await watched.machine.switchToOverlay(join(folder, 'disk.qcow2'));
       return done;

@@ -1,15 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { open, readdir, rename, rm } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { KvmimgError, systemErrorCode } from '../errors.ts';
 import { isOwnerTagDead, makeOwnerTag } from '../host/owner-tag.ts';
 import type { Scope } from '../lifecycle/scope.ts';
 import { registerKill } from '../lifecycle/signals.ts';
 
+const abandonedMs = 24 * 60 * 60_000;
+
 /**
  * Makes an empty file beside the finished one, which is gone when the scope closes unless it was renamed into place. Its
- * name, `<path>.<owner tag>.<random>.partial`, is no other's; those of the same file whose process is dead are removed.
+ * name, `<path>.<owner tag>.<random>.partial`, is no other's; those of the same file whose process is dead, or that
+ * nobody has written to for a day, are removed.
  */
 export async function makePartial(path: string, scope: Scope): Promise<string> {
   await removeLeftovers(path);
@@ -26,9 +29,18 @@ export async function makePartial(path: string, scope: Scope): Promise<string> {
 async function removeLeftovers(path: string): Promise<void> {
   const [folder, prefix] = [dirname(path), `${basename(path)}.`];
   for (const name of await readdir(folder)) {
-    const tag = name.startsWith(prefix) && /^(.+)\.[0-9a-f]{8}\.partial$/.exec(name.slice(prefix.length))?.[1];
-    if (tag && (await isOwnerTagDead(tag))) await rm(join(folder, name), { force: true });
+    const rest = name.startsWith(prefix) ? name.slice(prefix.length) : '';
+    const tag = /^(.+)\.[0-9a-f]{8}\.partial$/.exec(rest)?.[1];
+    if (tag === undefined) continue;
+    const path = join(folder, name);
+    if ((await isOwnerTagDead(tag)) || (await isAbandoned(path))) await rm(path, { force: true });
   }
+}
+
+/** Nobody has written to it for a day. Whether the process of another host or container has ended cannot be asked. */
+async function isAbandoned(path: string): Promise<boolean> {
+  const facts = await stat(path).catch(() => undefined);
+  return facts !== undefined && Date.now() - facts.mtimeMs > abandonedMs;
 }
 
 /** Brings what was written to the disk. After this a rename is all that is missing. */

@@ -77,7 +77,7 @@ for file in /etc/default/keyboard /etc/vconsole.conf; do
 done
 option() { awk -F '"' -v name="$1" '$2 == name { print $4 }' /etc/X11/xorg.conf.d/00-keyboard.conf 2>/dev/null; }
 if [ -z "$XKBLAYOUT" ]; then XKBLAYOUT=$(option XkbLayout) XKBVARIANT=$(option XkbVariant); fi
-if [ -z "$XKBLAYOUT" ] && [ "\${KEYMAP:-us}" != us ]; then [ "$1" != us ]; exit; fi
+if [ -z "$XKBLAYOUT" ] && [ "\${KEYMAP:-us}" != us ]; then [ "$1$2" != us ]; exit; fi
 layouts=\${XKBLAYOUT:-us}, variants=$XKBVARIANT,
 while [ -n "$layouts" ]; do
   if [ "\${layouts%%,*}" = "$1" ] && [ "\${variants%%,*}" = "$2" ]; then exit 0; fi

@@ -3,11 +3,11 @@ import { createGunzip } from 'node:zlib';
 import type { Dispatcher } from 'undici';
 
 /**
- * Whether a proxy has compressed a body although it was asked for as it is. What is called .gz is compressed anyway:
- * some servers say of such files what they hold.
+ * Whether a proxy has compressed a body although it was asked for as it is. What is called .gz, or by its hash alone, may be
+ * compressed anyway: some servers say of such files what they hold.
  */
 export function isCompressedOnTheWay(url: string, encoding: string | undefined): boolean {
-  return /^(?:x-)?gzip$/i.test(encoding ?? '') && !/\.t?gz$/.test(new URL(url).pathname);
+  return /^(?:x-)?gzip$/i.test(encoding ?? '') && !/\.t?gz$|\/by-hash\//.test(new URL(url).pathname);
 }
 
 /** The body as its file is. Nothing is read before somebody asks: an error would have nobody to tell. */

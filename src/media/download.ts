@@ -33,8 +33,8 @@ export interface Patience {
   readonly fruitlessTries: number;
 }
 
-/** Before a build: who waits at the terminal is told of a mirror that is away at once. */
-export const checkPatience: Patience = { answerLimitMs: 5_000, fruitlessTries: 1 };
+/** Before a build: who waits at the terminal is told of a mirror that is away within 15 s, and not for one bad moment of it. */
+export const checkPatience: Patience = { answerLimitMs: 6_000, fruitlessTries: 2 };
 
 /** The headers that a later request can ask with, and a cache must pass on. */
 export interface Validators {

@@ -72,11 +72,11 @@ export class MirrorDigests {
 
   async #readAll(contents: readonly ExpectedContent[]): Promise<void> {
     for (const content of contents) {
-      // What a Release names and nobody has fetched yet is learnt when it passes.
-      const filePath = await this.#store.find(content);
-      if (filePath === undefined) continue;
-      this.#read.add(content.sha256);
       try {
+        // What a Release names and nobody has fetched yet is learnt when it passes.
+        const filePath = await this.#store.find(content);
+        if (filePath === undefined) continue;
+        this.#read.add(content.sha256);
         await this.#readPackages(filePath);
       } catch {
         // An index that cannot be read teaches nothing; the guest's own checks will say so.

@@ -27,15 +27,18 @@ function findOldZone({ timezone, packages }: Recipe, { family, release, title }:
   return [`timezone: ${title} has ${timezone} in tzdata-legacy alone, and the install may fail. Use ${byCity}.`];
 }
 
-/** A module that a boot has loaded is gone with it; what a script of the user's own file does is not known. */
-function findBridgeSysctls({ provision }: Recipe): string[] {
+/** A module that a boot has loaded is gone with it; Docker loads it; what a base or a user's own file does is not known. */
+function findBridgeSysctls({ base, provision }: Recipe): string[] {
+  if (base !== undefined) return [];
   return provision.flatMap(({ sysctls = {} }, index) => {
     const name = Object.keys(sysctls).find((one) => /^net[./]bridge[./]/.test(one));
-    const before = provision.slice(0, index).flatMap(({ scripts = [] }) => scripts);
-    const mayLoad = before.some(({ run }) => run === undefined || run.includes('br_netfilter'));
+    const mayLoad = provision.slice(0, index).some(({ packages = [], scripts = [] }) => {
+      const isDocker = packages.some((name) => /docker/.test(name));
+      return isDocker || scripts.some(({ run }) => run === undefined || run.includes('br_netfilter'));
+    });
     if (name === undefined || mayLoad) return [];
     return [
-      `provision[${index}].sysctls: ${name} is there only while br_netfilter is loaded, and no script before does that. Before it, write br_netfilter to /etc/modules-load.d/br_netfilter.conf, and run modprobe br_netfilter in a script.`,
+      `provision[${index}].sysctls: ${name} is there only while br_netfilter is loaded, and no step before does that. Before it, write br_netfilter to /etc/modules-load.d/br_netfilter.conf, and run modprobe br_netfilter in a script.`,
     ];
   });
 }

@@ -76,8 +76,7 @@ export const staticNetwork = z.strictObject({
 });
 
 /** As apt, dnf and tdnf take it. */
-export const publicKeyWanted =
-  'must be an OpenPGP public key in ASCII armour; `gpg --armor --export` makes one';
+export const publicKeyWanted = 'must be an OpenPGP public key in ASCII armour; `gpg --armor --export` makes one';
 
 export function isPublicKey(text: string): boolean {
   return text.includes('-----BEGIN PGP PUBLIC KEY BLOCK-----') && !text.includes('PRIVATE KEY');

@@ -40,7 +40,10 @@ const file = z
   .strictObject({
     path: absolutePath.meta({ description: 'Where the file goes in the image.', example: '/etc/motd' }),
     content: z.string().optional().meta({ description: 'The text of the file.' }),
-    source: line.min(1).optional().meta({ description: 'A file on this machine to copy, relative to the recipe.' }),
+    source: line
+      .min(1)
+      .optional()
+      .meta({ description: 'A file on this machine to copy, of at most 1 GiB, relative to the recipe.' }),
     mode: octalMode.default('0644').meta({ description: 'Permissions, octal, in quotes.', example: '0755' }),
     owner: line
       .regex(/^[a-z_][a-z0-9_-]*(:[a-z_][a-z0-9_-]*)?$/, 'must be USER or USER:GROUP')

@@ -44,7 +44,7 @@ const sealed: readonly Group[] = [
     hint: 'Use another file in /etc/cloud/cloud.cfg.d.',
   },
   {
-    globs: `/etc/netplan/50-cloud-init.yaml /etc/netplan/00-installer-config.yaml /etc/network/interfaces
+    globs: `/etc/netplan/50-cloud-init.yaml /etc/network/interfaces
       /etc/network/interfaces.d/50-cloud-init /etc/systemd/network/10-cloud-init-* /var/lib/dhcp/** /var/lib/dhcpcd/**
       /var/lib/NetworkManager/** /var/lib/systemd/network/**`,
     hint: 'Use network.',

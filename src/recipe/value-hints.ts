@@ -54,8 +54,10 @@ function when(pattern: RegExp, hint: string): ValueHint['find'] {
   return (value) => (typeof value === 'string' && pattern.test(value) ? hint : undefined);
 }
 
-/** A number that is small was not meant as bytes. */
+/** A number that is small was not meant as bytes: GiB, or MiB of memory. */
 function findSizeHint(value: unknown): string | undefined {
   const text = String(value);
-  return /^[1-9]\d{0,3}$/.test(text) ? `${text} is bytes; write ${text}GiB.` : undefined;
+  return /^[1-9]\d{0,3}$/.test(text)
+    ? `${text} is bytes; write ${text}${Number(text) < 64 ? 'GiB' : 'MiB'}.`
+    : undefined;
 }

@@ -7,6 +7,8 @@ import type { PackageManager, SourcesOf } from './package-manager.ts';
 /** A file that the recipe has written before its package came stays as it is; dpkg must not ask. */
 const options = [
   ...aptLockWait,
+  // The mirror cache answers when it has a whole file: over a slow line that is later than the 30 s that apt would wait.
+  ...['-o', 'Acquire::http::Timeout=900'],
   ...['Use-Pty=0', 'Options::=--force-confdef', 'Options::=--force-confold'].flatMap((option) => [
     '-o',
     `Dpkg::${option}`,

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -63,6 +63,19 @@ describe('a partial file', () => {
     await withScope((scope) => makePartial(path, scope));
     const [, ...kept] = names;
     expect(await readdir(folder)).toEqual([...kept, `b.raw.${dead}.0123abcd.partial`].sort());
+  });
+});
+
+describe('a partial file of another host', () => {
+  it('is removed when nobody has written to it for a day', async () => {
+    const path = join(folder, 'a.raw');
+    const elsewhere = (await makeOwnerTag()).replace(/^[^-]+/, '00000000');
+    const [old, fresh] = ['00000001', '00000002'].map((id) => `a.raw.${elsewhere}.${id}.partial`) as [string, string];
+    for (const name of [old, fresh]) await writeFile(join(folder, name), '');
+    const yesterday = new Date(Date.now() - 25 * 60 * 60_000);
+    await utimes(join(folder, old), yesterday, yesterday);
+    await withScope((scope) => makePartial(path, scope));
+    expect(await readdir(folder)).toEqual([fresh]);
   });
 });
 

@@ -56,6 +56,7 @@ describe('the check of the keyboard', () => {
     ['de(nodeadkeys)', anaconda('de-nodeadkeys', 'de', 'nodeadkeys')],
     ['gb', anaconda('uk', 'gb', '')],
     ['gb', keymapOnly('uk')],
+    ['us(intl)', keymapOnly('us-intl')],
     ['us', keymapOnly('us')],
   ])('is content with %s in %j', (keyboard, files) => {
     expect(checkKeyboard(keyboard, files)).toEqual({ passes: true, said: '' });

@@ -281,6 +281,7 @@ describe('a value of someone who does not know the setting yet', () => {
     ],
     [{ disk: { swap: 0 } }, [`disk.swap: ${sizeError}, not 0 (Leave it out for no swap.)`]],
     [{ disk: { size: 20 } }, ['disk.size: must be at least 1 MiB, not 20 (20 is bytes; write 20GiB.)']],
+    [{ memory: 512 }, ['memory: must be at least 1 MiB, not 512 (512 is bytes; write 512MiB.)']],
     [{ memory: 2 }, ['memory: must be at least 1 MiB, not 2 (2 is bytes; write 2GiB.)']],
     [{ memory: '2' }, ['memory: must be at least 1 MiB, not "2" (2 is bytes; write 2GiB.)']],
     [{ memory: 'much' }, [`memory: ${sizeError}, not "much"`]],
