@@ -68,7 +68,7 @@ const sshFailed = 255;
  * of all that follows.
  *
  * @throws KvmimgError `wait-limit` with the client's last words; `program-missing`; `program-failed` when the client does
- *   not take its options; what `wait.check` throws.
+ *   not take its options; `no-space` or `ssh-socket` when it cannot make its socket; what `wait.check` throws.
  */
 export async function connectSsh(address: SshAddress, wait: SshWait): Promise<SshSession> {
   const client: Client = { folder: await makeClientFolder(address, wait.workDir), options: clientOptions(address) };
@@ -168,7 +168,17 @@ async function startMaster(client: Client, signal: AbortSignal) {
     if (!(error instanceof KvmimgError && error.code === 'wait-limit')) throw error;
   }
   await master.exited;
+  if (said.startsWith('unix_listener: ')) throw socketFailed(client, said);
   return said === '' ? 'nothing' : said;
+}
+
+/** The guest has let the client in, and will each time. */
+function socketFailed({ folder }: Client, said: string): KvmimgError {
+  return new KvmimgError({
+    code: /No space left|quota exceeded/.test(said) ? 'no-space' : 'ssh-socket',
+    message: `The SSH client cannot make its socket in ${folder}: ${said.replace(/^.*: /, '')}.`,
+    hint: 'Free space and inodes on that disk, or set KVMIMG_CACHE_DIR to a folder on another disk, with a file system that holds sockets.',
+  });
 }
 
 async function isMasterUp({ folder, options }: Client, signal: AbortSignal): Promise<boolean> {

@@ -84,25 +84,51 @@ describe('connectSsh', () => {
     },
   );
 
-  it('ends at once where the client is missing, or does not take its options', async () => {
-    const key = await makeSshKeyPair(workDir, 'key', never);
-    const address = { port: 9, user: 'a', privateKeyPath: key.privateKeyPath, hostPublicKey: key.publicKey };
-    const path = process.env.PATH;
-    scope.defer('the PATH', () => {
-      process.env.PATH = path;
+  describe('with a client of which there is something to tell', () => {
+    beforeEach(() => {
+      const path = process.env.PATH;
+      scope.defer('the PATH', () => {
+        process.env.PATH = path;
+      });
+      process.env.PATH = join(workDir, 'bin');
     });
-    process.env.PATH = join(workDir, 'bin');
-    const attempt = () => connectSsh(address, { workDir, scope, signal: never, limitMs: 60_000 });
-    await expect(attempt()).rejects.toMatchObject({ code: 'program-missing', message: expect.stringMatching(/ ssh /) });
-    await mkdir(join(workDir, 'bin'));
-    await writeFile(
-      join(workDir, 'bin/ssh'),
-      "#!/bin/sh\necho 'Bad configuration option: hostkeyalias' >&2\nexit 255\n",
-    );
-    await chmod(join(workDir, 'bin/ssh'), 0o755);
-    const error = await attempt().catch((caught) => caught);
-    expect(error).toMatchObject({ code: 'program-failed', message: 'ssh failed with exit code 255.' });
-    expect(error.evidence[1].lines).toEqual(['Bad configuration option: hostkeyalias']);
+
+    const writeClient = async (...lines: string[]): Promise<void> => {
+      await mkdir(join(workDir, 'bin'), { recursive: true });
+      await writeFile(join(workDir, 'bin/ssh'), ['#!/bin/sh', ...lines, ''].join('\n'));
+      await chmod(join(workDir, 'bin/ssh'), 0o755);
+    };
+    const attempt = (): Promise<unknown> => {
+      const address = { port: 9, user: 'a', privateKeyPath: join(workDir, 'key'), hostPublicKey: 'ssh-ed25519 AAAA' };
+      return connectSsh(address, { workDir, scope, signal: never, limitMs: 60_000 }).catch((caught) => caught);
+    };
+
+    it('ends at once where it is missing, or does not take its options', async () => {
+      expect(await attempt()).toMatchObject({ code: 'program-missing', message: expect.stringMatching(/ ssh /) });
+      await writeClient("echo 'Bad configuration option: hostkeyalias' >&2", 'exit 255');
+      expect(await attempt()).toMatchObject({
+        code: 'program-failed',
+        message: 'ssh failed with exit code 255.',
+        evidence: [{}, { lines: ['Bad configuration option: hostkeyalias'] }],
+      });
+    });
+
+    it.each([
+      ['no-space', 'No space left on device'],
+      ['no-space', 'Disk quota exceeded'],
+      ['ssh-socket', 'Operation not permitted'],
+    ])('ends at once, by %s, where it cannot make its socket: %s', async (code, reason) => {
+      await writeClient(
+        'case $1 in -G) exit 0 ;; esac',
+        `echo 'unix_listener: cannot bind to path control.vH2xJbTqYzD1KpQw: ${reason}' >&2`,
+        'exit 255',
+      );
+      expect(await attempt()).toMatchObject({
+        code,
+        message: `The SSH client cannot make its socket in ${join(workDir, 'ssh')}: ${reason}.`,
+        hint: expect.stringContaining('KVMIMG_CACHE_DIR'),
+      });
+    });
   });
 });
 
