@@ -74,7 +74,8 @@ export async function connectSsh(address: SshAddress, wait: SshWait): Promise<Ss
   const client: Client = { folder: await makeClientFolder(address, wait.workDir), options: clientOptions(address) };
   // It reads its options and connects nowhere. Later, what it does not understand would look like a guest that is not up.
   await run('ssh', ['-G', ...client.options], { cwd: client.folder, signal: wait.signal });
-  let lastWords = 'no attempt has ended yet';
+  const deadlineMs = performance.now() + wait.limitMs;
+  let lastWords = 'nothing';
   const master = await waitUntil({
     subject: 'the guest to answer by SSH',
     limitMs: wait.limitMs,
@@ -84,9 +85,9 @@ export async function connectSsh(address: SshAddress, wait: SshWait): Promise<Ss
     witness: () => [{ title: 'The SSH client said last', lines: [lastWords] }, ...(wait.witness?.() ?? [])],
     check: async () => {
       wait.check?.();
-      const attempt = await startMaster(client, wait.signal);
+      const attempt = await startMaster(client, deadlineMs - performance.now(), wait.signal);
       if (typeof attempt !== 'string') return attempt;
-      lastWords = attempt;
+      if (attempt !== '') lastWords = attempt;
       return undefined;
     },
   });
@@ -141,8 +142,8 @@ function clientOptions(address: SshAddress): string[] {
   return ['-F', 'none', ...Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`]), '127.0.0.1'];
 }
 
-/** One attempt: the running master, or what the client said when it gave up. */
-async function startMaster(client: Client, signal: AbortSignal) {
+/** One attempt: the running master, or what the client said when it gave up or its time was over, if anything. */
+async function startMaster(client: Client, limitMs: number, signal: AbortSignal) {
   let said = '';
   const master = await start('ssh', ['-M', '-N', '-T', ...client.options], {
     cwd: client.folder,
@@ -153,7 +154,7 @@ async function startMaster(client: Client, signal: AbortSignal) {
   try {
     const outcome = await waitUntil({
       subject: 'the SSH client to connect',
-      limitMs: (attemptSeconds + 5) * 1_000,
+      limitMs: Math.min(limitMs, (attemptSeconds + 5) * 1_000),
       intervalMs: 100,
       signal,
       check: async () => {
@@ -169,7 +170,7 @@ async function startMaster(client: Client, signal: AbortSignal) {
   }
   await master.exited;
   if (said.startsWith('unix_listener: ')) throw socketFailed(client, said);
-  return said === '' ? 'nothing' : said;
+  return said;
 }
 
 /** The guest has let the client in, and will each time. */

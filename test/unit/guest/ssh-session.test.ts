@@ -51,6 +51,13 @@ describe('connectSsh', () => {
     expect(error.hint).toContain('serial log');
   });
 
+  it('ends by its limit in the midst of an attempt', async () => {
+    const startMs = performance.now();
+    const error = await connect(await startSilentServer(), { limitMs: 2_000 }).catch((caught) => caught);
+    expect(performance.now() - startMs).toBeLessThan(4_000);
+    expect(error).toMatchObject({ code: 'wait-limit', evidence: [{ lines: ['nothing'] }] });
+  });
+
   it('ends at once when the machine has gone, and when it is aborted', async () => {
     const gone = connect(9, {
       limitMs: 60_000,
