@@ -91,7 +91,7 @@ export async function writeWhole(path: string, content: string): Promise<void> {
   }
 }
 
-/** Reads `dpkg-query -W -f '${Package}\t${Version}\t${Architecture}\n'`. */
+/** Reads what a package manager's `list` prints: a line each with name, version and architecture between tabs. */
 export function parsePackageList(output: string): InstalledPackage[] {
   return output
     .split('\n')

@@ -51,11 +51,15 @@ const archives: Readonly<Record<'debian' | 'ubuntu', Archive>> = {
   },
 };
 
+/** Without packages that are removed and have left their configuration. */
+const listInstalled = `all=$(dpkg-query -W -f '\${db:Status-Status}\\t\${Package}\\t\${Version}\\t\${Architecture}\\n') || exit
+printf '%s\\n' "$all" | sed -n 's/^installed\\t//p'`;
+
 export const apt: PackageManager = {
   install,
   checkInstalled: (name) => ['sh', '-c', 'dpkg-query -W -f \'${Status}\' "$1" | grep -q "ok installed$"', 'sh', name],
   checkDatabase: ['sh', '-c', 'test -z "$(dpkg --audit)"'],
-  list: ['dpkg-query', '-W', '-f', '${Package}\\t${Version}\\t${Architecture}\\n'],
+  list: ['sh', '-c', listInstalled],
   pointAtBuild,
   leavePublic,
 };

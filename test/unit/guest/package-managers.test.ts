@@ -109,6 +109,31 @@ describe('apt', () => {
   });
 });
 
+describe("the list of apt's packages", () => {
+  const programs = (): string => join(root, 'bin');
+  const useQuery = (...args: readonly string[]): void =>
+    writeFileSync(join(programs(), 'dpkg-query'), `#!/bin/sh\n${args.join(' ')} "$@"\n`, { mode: 0o755 });
+
+  it('has no package that is removed and has left its configuration', () => {
+    const stanza = (name: string, status: string): string =>
+      `Package: ${name}\nStatus: ${status}\nVersion: 1.0-1\nArchitecture: all\nMaintainer: A <a@example.org>\nDescription: a\n`;
+    write(
+      'dpkg/status',
+      [stanza('here', 'install ok installed'), stanza('gone', 'deinstall ok config-files')].join('\n'),
+    );
+    useQuery('/usr/bin/dpkg-query', `--admindir='${join(root, 'dpkg')}'`);
+    expect(runCheck(packageManagers.debian.list, { programs: programs() })).toEqual({
+      passes: true,
+      said: 'here\t1.0-1\tall\n',
+    });
+  });
+
+  it('fails where dpkg does', () => {
+    useQuery('exit 2 #');
+    expect(runCheck(packageManagers.debian.list, { programs: programs() })).toEqual({ passes: false, said: '' });
+  });
+});
+
 describe('apt in a step', () => {
   const [update, install] = packageManagers.debian.install(['jq']);
   const wordsOf = (action: typeof update): readonly string[] => (action?.kind === 'command' ? action.words : []);
