@@ -1,5 +1,6 @@
 import { buildUserName, diskSerial, type Plan, udebSuite } from '../plan/plan.ts';
 import { type PlanOf, planOf } from '../plan/plan-of.ts';
+import { splitKeyboard } from '../recipe/keyboard.ts';
 import type { Arch } from '../recipe/schema.ts';
 import { makeAptSource } from './apt-source.ts';
 import { diskPackages, makePartmanRecipe, partmanMethod } from './debian-disk.ts';
@@ -12,7 +13,6 @@ import {
   quoteScriptWord,
   renderImagePart,
 } from './image-files.ts';
-import { splitKeyboard } from './keyboard.ts';
 import { quoteDebconf } from './quote-debconf.ts';
 import { callbackUrl, hostOf, keyOfRepository, type RunFacts, seedUrl } from './run-facts.ts';
 import { except, fillTemplate, type Quote, readTemplate } from './template.ts';

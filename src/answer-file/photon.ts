@@ -1,6 +1,7 @@
 import { buildUserName, type Plan } from '../plan/plan.ts';
 import { type PlanOf, planOf } from '../plan/plan-of.ts';
 import { rpmArches } from '../plan/planned-media.ts';
+import { splitKeyboard } from '../recipe/keyboard.ts';
 import type { Arch } from '../recipe/schema.ts';
 import { makeDiskLayout } from './disk-layout.ts';
 import {
@@ -12,7 +13,6 @@ import {
   quoteScriptWord,
   renderImagePart,
 } from './image-files.ts';
-import { splitKeyboard } from './keyboard.ts';
 import { makePhotonPartitions } from './photon-disk.ts';
 import { describeRpmRepository, makeRpmRepositoryFiles } from './rpm-repository.ts';
 import { callbackUrl, type RunFacts, seedUrl } from './run-facts.ts';

@@ -1,9 +1,9 @@
 import { buildUserName, type Plan } from '../plan/plan.ts';
 import { planOf } from '../plan/plan-of.ts';
+import { splitKeyboard } from '../recipe/keyboard.ts';
 import type { Arch } from '../recipe/schema.ts';
 import { makeDiskLayout } from './disk-layout.ts';
 import { type ImagePart, lvmGrowth, quoteScriptWord, renderImagePart } from './image-files.ts';
-import { splitKeyboard } from './keyboard.ts';
 import { quoteKickstart, quoteKickstartPackage } from './quote-kickstart.ts';
 import { diskOf, renderPartitions } from './redhat-disk.ts';
 import { makeConnection } from './redhat-network.ts';

@@ -1,5 +1,6 @@
 import { buildUserName, type Plan } from '../plan/plan.ts';
 import { type PlanOf, planOf } from '../plan/plan-of.ts';
+import { splitKeyboard } from '../recipe/keyboard.ts';
 import type { Arch } from '../recipe/schema.ts';
 import { makeAptSource } from './apt-source.ts';
 import { makeDiskLayout } from './disk-layout.ts';
@@ -11,7 +12,6 @@ import {
   quoteScriptWord,
   renderImagePart,
 } from './image-files.ts';
-import { splitKeyboard } from './keyboard.ts';
 import { callbackUrl, hostOf, keyOfRepository, type RunFacts, seedUrl } from './run-facts.ts';
 import { except, fillTemplate, readTemplate } from './template.ts';
 import { makeStorageActions } from './ubuntu-storage.ts';

@@ -1,5 +1,5 @@
-import { splitKeyboard } from '../answer-file/keyboard.ts';
 import { makeVolumes } from '../recipe/install-settings.ts';
+import { splitKeyboard } from '../recipe/keyboard.ts';
 import { type Recipe, recipeSchema } from '../recipe/schema.ts';
 import type { ElementCheck } from './elements.ts';
 

@@ -1,8 +1,11 @@
 import type { Family } from '../distro/schema.ts';
+import { findMeantLayout, knownKeyboardLayouts, splitKeyboard } from '../recipe/keyboard.ts';
+import { knownLocales } from '../recipe/locale-names.ts';
 import { findOvfChanges, findTellingFormats } from '../recipe/ovf-settings.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { isWholeSshKey } from '../recipe/ssh-key.ts';
 import { findZoneByCity } from '../recipe/time-zone.ts';
+import { findClosestName } from '../suggestion.ts';
 import type { Plan } from './plan.ts';
 
 /** What a plan can do without, and its user would want to know before the build: a sentence each. */
@@ -10,6 +13,8 @@ export function findWarnings({ recipe, distro }: Pick<Plan, 'recipe' | 'distro'>
   return [
     ...findKeyWarnings(recipe),
     ...findOldZone(recipe, distro),
+    ...findUnknownLocale(recipe),
+    ...findUnknownKeyboard(recipe),
     ...findBridgeSysctls(recipe),
     ...findUnheededOvf(recipe),
     ...findOldHardware(recipe, distro),
@@ -25,6 +30,24 @@ function findOldZone({ timezone, packages }: Recipe, { family, release, title }:
   if (byCity === undefined || since === undefined || Number(release) < since) return [];
   if (packages.includes('tzdata-legacy')) return [];
   return [`timezone: ${title} has ${timezone} in tzdata-legacy alone, and the install may fail. Use ${byCity}.`];
+}
+
+/** No problem: a release may have locales that the list has not. */
+function findUnknownLocale({ locale }: Recipe): string[] {
+  if (knownLocales.includes(locale)) return [];
+  return [`locale: glibc 2.41 has no ${locale}.${didYouMean(findClosestName(locale, knownLocales))}`];
+}
+
+/** Installers take any name, and the console has the keys of `us` then. */
+function findUnknownKeyboard({ keyboard }: Recipe): string[] {
+  const { layout } = splitKeyboard(keyboard);
+  if (knownKeyboardLayouts.includes(layout)) return [];
+  const meant = findMeantLayout(layout);
+  return [`keyboard: XKB has no layout ${layout}; most are called by their country.${didYouMean(meant)}`];
+}
+
+function didYouMean(name: string | undefined): string {
+  return name === undefined ? '' : ` Did you mean ${name}?`;
 }
 
 /** A module that a boot has loaded is gone with it; Docker loads it; what a base or a user's own file does is not known. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { findWarnings } from '../../../src/plan/warnings.ts';
+import { findMeantLayout, knownKeyboardLayouts } from '../../../src/recipe/keyboard.ts';
 import { distro, makeRecipe } from './plan-inputs.ts';
 
 const bridge = { sysctls: { 'net.bridge.bridge-nf-call-iptables': 1 } };
@@ -28,6 +29,32 @@ describe('the time zone of a plan', () => {
   it('can be an old name where there is a package of them', () => {
     expect(warningsOf({ timezone: 'US/Eastern' }, '12')).toEqual([]);
     expect(warningsOf({ timezone: 'US/Eastern', packages: ['tzdata-legacy'] })).toEqual([]);
+  });
+});
+
+describe('the language of a plan', () => {
+  it.each([
+    [{ locale: 'dk_DK.UTF-8' }, 'locale: glibc 2.41 has no dk_DK.UTF-8. Did you mean da_DK.UTF-8?'],
+    [{ keyboard: 'uk' }, 'keyboard: XKB has no layout uk; most are called by their country. Did you mean gb?'],
+    [{ keyboard: 'zz(nodeadkeys)' }, 'keyboard: XKB has no layout zz; most are called by their country.'],
+  ])('%j is told', (settings, warning) => {
+    expect(warningsOf(settings)).toEqual([warning]);
+  });
+
+  it.each([
+    { locale: 'de_DE.UTF-8', keyboard: 'de(nodeadkeys)' },
+    { locale: 'C.UTF-8', keyboard: 'latam' },
+    { locale: 'zu_ZA.UTF-8', keyboard: 'al' },
+    { locale: 'aa_DJ.UTF-8', keyboard: 'za' },
+  ])('%j is nothing to speak of', (settings) => {
+    expect(warningsOf(settings)).toEqual([]);
+  });
+
+  it('means layouts that there are by names that are none', () => {
+    for (const language of ['cs', 'da', 'el', 'en', 'he', 'hi', 'ja', 'ko', 'sl', 'sv', 'uk']) {
+      expect(knownKeyboardLayouts).not.toContain(language);
+      expect(knownKeyboardLayouts).toContain(findMeantLayout(language));
+    }
   });
 });
 
